@@ -1,0 +1,63 @@
+/* Devices (from devices.yaml), subjects and which device belongs to which subject now.
+ *
+ * A device that is assigned to nobody is a subject of its own (kind device, id "device:<id>"), so that its readings
+ * have a key and a place. Rows are never removed while the process runs: a device that a reload took out of the
+ * configuration stays as a row that is not registered. */
+#pragma once
+
+#include "model/reading.h"
+
+typedef enum SubjectKind { SUBJECT_PATIENT, SUBJECT_ASSET, SUBJECT_DEVICE } SubjectKind;
+
+const char *subject_kind_name(SubjectKind k); /* "patient", "asset", "device" */
+int subject_kind_parse(const char *text, SubjectKind *ret) _must_check_;
+
+typedef struct Subject {
+        SubjectId id;
+        char name[NAME_MAX_LENGTH];  /* pseudonym: never a patient's name */
+        char label[NAME_MAX_LENGTH]; /* where it is shown: "Bed 7" */
+        SubjectKind kind;
+} Subject;
+
+typedef struct Device {
+        DeviceId id;
+        char name[NAME_MAX_LENGTH];
+        char model[NAME_MAX_LENGTH]; /* may be empty */
+        bool registered;             /* listed in the configuration in force */
+        SubjectId subject;           /* whom it belongs to now */
+        int64_t assigned_us;         /* wall clock since when, TIME_NONE for always */
+        uint32_t stream;             /* ledger stream, 0 until its first entry */
+        uint64_t next_seq;           /* the device's own sequence expected next, 0 where unknown */
+} Device;
+
+enum { DEVICES_MAX = 4096, SUBJECTS_MAX = 16384 };
+
+typedef struct Registry Registry;
+
+int registry_new(Registry **ret) _must_check_;
+Registry *registry_free(Registry *r);
+DEFINE_CLEANUP(Registry *, registry_free);
+
+/* A name of 1 to 63 of [A-Za-z0-9._:-], not starting with '.', so that it can be a file's and a topic's part. */
+bool name_is_valid(const char *name);
+
+/* Reads devices.yaml's root (`devices:` list of id, model). All rows are marked unregistered first, then those listed
+ * registered; on failure nothing changes. Duplicate ids are refused with both lines. */
+int registry_read(Registry *r, const YamlNode *root, Error *e) _must_check_;
+
+const Device *registry_find_device(const Registry *r, const char *name);
+Device *registry_device(Registry *r, DeviceId id);
+size_t registry_device_count(const Registry *r);
+/* A row for a device that no configuration lists: its readings go to quarantine. -ENOSPC at DEVICES_MAX. */
+int registry_add_unregistered(Registry *r, const char *name, DeviceId *ret) _must_check_;
+
+const Subject *registry_find_subject(const Registry *r, const char *name);
+const Subject *registry_subject(const Registry *r, SubjectId id);
+size_t registry_subject_count(const Registry *r);
+
+/* From now_us on, the device belongs to the subject, which is made where it is new (-EINVAL where it exists with
+ * another kind; a non-empty label replaces the old one). */
+int registry_assign(Registry *r, DeviceId device, const char *subject, SubjectKind kind, const char *label,
+        int64_t now_us, SubjectId *ret) _must_check_;
+/* The device is its own subject again. */
+int registry_release(Registry *r, DeviceId device, int64_t now_us) _must_check_;

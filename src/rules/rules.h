@@ -1,0 +1,39 @@
+/* Rule files -> an engine that answers, for each reading and timer, which rules are true for which subject. Pure. */
+#pragma once
+
+#include "model/alert.h"
+
+typedef struct RuleSet RuleSet;       /* immutable once loaded */
+typedef struct RuleEngine RuleEngine; /* per-subject state of one rule set */
+
+enum { RULES_MAX = 4096 };
+
+/* Reads one rule file's root (`groups:`) into the set; call for each file of rules.d in order of name. Names of alerts
+ * are unique over all files. */
+int rule_set_new(const Catalogue *c, RuleSet **ret) _must_check_;
+RuleSet *rule_set_free(RuleSet *s);
+DEFINE_CLEANUP(RuleSet *, rule_set_free);
+int rule_set_read(RuleSet *s, const YamlNode *root, Error *e) _must_check_;
+
+size_t rule_set_count(const RuleSet *s);
+const AlertRule *rule_set_rule(const RuleSet *s, uint32_t i); /* borrowed */
+/* SHA-256 over the rules' hashes in order: what SEAL and CONFIG entries carry. */
+void rule_set_hash(const RuleSet *s, uint8_t ret[static 32]);
+
+typedef void (*RuleOutcomeFn)(void *userdata, const RuleOutcome *o);
+
+int rule_engine_new(const RuleSet *s, const Registry *registry, RuleOutcomeFn fn, void *userdata, RuleEngine **ret)
+        _must_check_;
+RuleEngine *rule_engine_free(RuleEngine *e);
+DEFINE_CLEANUP(RuleEngine *, rule_engine_free);
+
+/* Evaluates the rules that use the reading's vital for its subject and reports each outcome (fn is called for each such
+ * rule, also where the truth did not change). Readings with FLAGS_UNUSABLE or FLAG_LATE are ignored. O(rules that use the
+ * vital). now_us is the gateway's monotonic microseconds: freshness and absent() count in it. */
+int rule_engine_reading(RuleEngine *e, const Reading *r, int64_t now_us);
+/* Lets time pass: absent() and freshness. */
+void rule_engine_tick(RuleEngine *e, int64_t now_us, int64_t wall_us);
+/* When rule_engine_tick() next has something to do (monotonic us), INT64_MAX for never. */
+int64_t rule_engine_deadline(const RuleEngine *e);
+/* The subject's devices changed: nothing that was measured before counts for it. */
+void rule_engine_forget(RuleEngine *e, SubjectId subject);
