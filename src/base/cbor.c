@@ -152,11 +152,11 @@ static int get_head(CborReader *r, unsigned want, uint64_t *ret) {
         return 0;
 }
 
-int cbor_get_uint(CborReader *r, uint64_t *ret) {
+int cbor_take_uint(CborReader *r, uint64_t *ret) {
         return get_head(r, 0, ret);
 }
 
-int cbor_get_int(CborReader *r, int64_t *ret) {
+int cbor_take_int(CborReader *r, int64_t *ret) {
         unsigned major, info;
         uint64_t v;
 
@@ -180,11 +180,11 @@ static int get_run(CborReader *r, unsigned major, Bytes *ret) {
         return 0;
 }
 
-int cbor_get_bytes(CborReader *r, Bytes *ret) {
+int cbor_take_bytes(CborReader *r, Bytes *ret) {
         return get_run(r, 2, ret);
 }
 
-int cbor_get_text(CborReader *r, char *ret, size_t size) {
+int cbor_take_text(CborReader *r, char *ret, size_t size) {
         CborReader at = *r;
         Bytes b;
 
@@ -209,15 +209,15 @@ static int get_count(CborReader *r, unsigned major, size_t *ret) {
         return 0;
 }
 
-int cbor_get_map(CborReader *r, size_t *ret_pairs) {
+int cbor_take_map(CborReader *r, size_t *ret_pairs) {
         return get_count(r, 5, ret_pairs);
 }
 
-int cbor_get_array(CborReader *r, size_t *ret_items) {
+int cbor_take_array(CborReader *r, size_t *ret_items) {
         return get_count(r, 4, ret_items);
 }
 
-int cbor_get_bool(CborReader *r, bool *ret) {
+int cbor_take_bool(CborReader *r, bool *ret) {
         if (r->len < 1 || (r->data[0] != 0xf4 && r->data[0] != 0xf5))
                 return -EBADMSG;
         *ret = r->data[0] == 0xf5;
@@ -225,7 +225,7 @@ int cbor_get_bool(CborReader *r, bool *ret) {
         return 0;
 }
 
-int cbor_get_null(CborReader *r) {
+int cbor_take_null(CborReader *r) {
         if (r->len < 1 || r->data[0] != 0xf6)
                 return -EBADMSG;
         step(r, 1);
@@ -247,12 +247,12 @@ static double half_decode(uint16_t half) {
         return half & 0x8000 ? -v : v;
 }
 
-int cbor_get_double(CborReader *r, double *ret) {
+int cbor_take_double(CborReader *r, double *ret) {
         unsigned major, info;
         uint64_t v;
         int64_t i;
 
-        if (cbor_get_int(r, &i) == 0) {
+        if (cbor_take_int(r, &i) == 0) {
                 *ret = (double) i;
                 return 0;
         }

@@ -30,7 +30,7 @@ void cbor_put_null(CborWriter *w);
 /* The shortest of half, single and double that holds the value exactly; NaN is 0x7e00. */
 void cbor_put_double(CborWriter *w, double v);
 
-/* A cursor over well-formed definite-length CBOR. Each get returns 0 and moves on, or -EBADMSG and stays. */
+/* A cursor over well-formed definite-length CBOR. Each take returns 0 and moves on, or -EBADMSG and stays. */
 typedef struct CborReader {
         const uint8_t *data;
         size_t len;
@@ -40,15 +40,15 @@ static inline CborReader cbor_reader(Bytes b) {
         return (CborReader){ .data = b.data, .len = b.len };
 }
 
-int cbor_get_uint(CborReader *r, uint64_t *ret) _must_check_;
-int cbor_get_int(CborReader *r, int64_t *ret) _must_check_;
-int cbor_get_bytes(CborReader *r, Bytes *ret) _must_check_; /* borrows */
+int cbor_take_uint(CborReader *r, uint64_t *ret) _must_check_;
+int cbor_take_int(CborReader *r, int64_t *ret) _must_check_;
+int cbor_take_bytes(CborReader *r, Bytes *ret) _must_check_; /* borrows */
 /* Copies into ret, always NUL-terminated; a text of size bytes or more, or with a NUL in it, is -EBADMSG. */
-int cbor_get_text(CborReader *r, char *ret, size_t size) _must_check_;
-int cbor_get_map(CborReader *r, size_t *ret_pairs) _must_check_;
-int cbor_get_array(CborReader *r, size_t *ret_items) _must_check_;
-int cbor_get_bool(CborReader *r, bool *ret) _must_check_;
-int cbor_get_null(CborReader *r) _must_check_;
-int cbor_get_double(CborReader *r, double *ret) _must_check_; /* any float or integer */
+int cbor_take_text(CborReader *r, char *ret, size_t size) _must_check_;
+int cbor_take_map(CborReader *r, size_t *ret_pairs) _must_check_;
+int cbor_take_array(CborReader *r, size_t *ret_items) _must_check_;
+int cbor_take_bool(CborReader *r, bool *ret) _must_check_;
+int cbor_take_null(CborReader *r) _must_check_;
+int cbor_take_double(CborReader *r, double *ret) _must_check_; /* any float or integer */
 /* Steps over one item, nested at most 16 deep. */
 int cbor_skip(CborReader *r) _must_check_;

@@ -63,8 +63,8 @@ void clock_format(int64_t wall_us, char ret[static CLOCK_TEXT_SIZE]) {
                 (void) snprintf(ret, CLOCK_TEXT_SIZE, "-");
                 return;
         }
-        (void) snprintf(ret, CLOCK_TEXT_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1,
-                tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int) (us / 1000));
+        size_t n = strftime(ret, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+        (void) snprintf(ret + n, CLOCK_TEXT_SIZE - n, ".%03dZ", (int) (us / 1000) % 1000);
 }
 
 /* Takes exactly n digits at *p. */
@@ -126,7 +126,7 @@ int clock_parse(const char *text, int64_t *ret_wall_us) {
         int64_t fraction = 0, zone;
 
         if (digits(&p, 4, &tm.tm_year) < 0 || take(&p, '-') < 0 || digits(&p, 2, &tm.tm_mon) < 0 ||
-                take(&p, '-') < 0 || digits(&p, 2, &tm.tm_mday) < 0)
+                        take(&p, '-') < 0 || digits(&p, 2, &tm.tm_mday) < 0)
                 return -EINVAL;
         if (*p != 'T' && *p != 't' && *p != ' ')
                 return -EINVAL;
@@ -146,8 +146,8 @@ int clock_parse(const char *text, int64_t *ret_wall_us) {
         }
         if (parse_zone(&p, &zone) < 0 || *p != '\0')
                 return -EINVAL;
-        if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 ||
-                tm.tm_sec > 60)
+        if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 ||
+                        tm.tm_min > 59 || tm.tm_sec > 60)
                 return -EINVAL;
         int day = tm.tm_mday, second = tm.tm_sec;
         tm.tm_year -= 1900;
@@ -194,7 +194,8 @@ int duration_parse(const char *text, int64_t *ret_us) {
                 if (u == ELEMENTS(units))
                         return -EINVAL;
                 p += len;
-                if (__builtin_mul_overflow(n, units[u].us, &part) || __builtin_add_overflow(total, part, &total))
+                if (__builtin_mul_overflow(n, units[u].us, &part) ||
+                                __builtin_add_overflow(total, part, &total))
                         return -ERANGE;
         }
         *ret_us = total;
@@ -215,7 +216,8 @@ void duration_format(int64_t us, char ret[static CLOCK_TEXT_SIZE]) {
 
         for (size_t i = 0; i < ELEMENTS(units); i++)
                 if (us != 0 && us % units[i].us == 0) {
-                        (void) snprintf(ret, CLOCK_TEXT_SIZE, "%lld%s", (long long) (us / units[i].us), units[i].unit);
+                        (void) snprintf(ret, CLOCK_TEXT_SIZE, "%lld%s", (long long) (us / units[i].us),
+                                        units[i].unit);
                         return;
                 }
         (void) snprintf(ret, CLOCK_TEXT_SIZE, us == 0 ? "0s" : "%lldus", (long long) us);

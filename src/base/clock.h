@@ -5,9 +5,9 @@
 
 #include "base/macro.h"
 
-#define USEC_PER_SEC INT64_C(1000000)
+#define USEC_PER_SEC  INT64_C(1000000)
 #define USEC_PER_MSEC INT64_C(1000)
-#define TIME_NONE INT64_MIN
+#define TIME_NONE     INT64_MIN
 
 /* One look at the clocks.
  * wall_us: microseconds since 1970-01-01 UTC as the box believes it.

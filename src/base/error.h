@@ -17,7 +17,7 @@ int error_set(Error *e, int code, const char *format, ...) _printf_(3, 4);
 
 /* As error_set, with "file:line:column: " in front; line and column count from 1. */
 int error_at(Error *e, int code, const char *file, unsigned line, unsigned column, const char *format, ...)
-        _printf_(6, 7);
+                _printf_(6, 7);
 
 /* Puts "context: " before what is there already. */
 int error_prefix(Error *e, int code, const char *format, ...) _printf_(3, 4);

@@ -59,7 +59,8 @@ int file_read_secret(const char *path, size_t limit, char **ret_data, size_t *re
                 return error_set(e, -errno, "%s: %s", path, strerror(errno));
         if (st.st_mode & (S_IROTH | S_IWOTH | S_IWGRP))
                 return error_set(e, -EACCES,
-                        "%s: holds a secret but others may read or change it; run: chmod 0600 %s", path, path);
+                                "%s: holds a secret but others may read or change it; run: chmod 0600 %s",
+                                path, path);
         int r = read_all(fd, path, limit, ret_data, &len, e);
         if (r < 0)
                 return r;
@@ -99,7 +100,8 @@ int file_replace(const char *path, Bytes data, mode_t mode, Error *e) {
         if (n < 0 || (size_t) n >= sizeof temporary)
                 return error_set(e, -ENAMETOOLONG, "%s: path too long", path);
         {
-                _cleanup_(fd_closep) int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+                _cleanup_(fd_closep) int fd =
+                                open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
                 if (fd < 0)
                         return error_set(e, -errno, "%s: %s", temporary, strerror(errno));
                 r = write_all(fd, data);

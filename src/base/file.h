@@ -11,7 +11,8 @@ int file_read(const char *path, size_t limit, char **ret_data, size_t *ret_len, 
 
 /* A secret from a file (a password, a key): as file_read, with one trailing newline removed, and refused
  * (-EACCES) where others than the owner's group can read it. */
-int file_read_secret(const char *path, size_t limit, char **ret_data, size_t *ret_len, Error *e) _must_check_;
+int file_read_secret(
+                const char *path, size_t limit, char **ret_data, size_t *ret_len, Error *e) _must_check_;
 
 /* Writes path.tmp, fsyncs, renames over path and fsyncs the folder: after 0 the new content is durable, after
  * any crash either the old or the new one is there whole. */

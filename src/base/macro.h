@@ -6,42 +6,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define _cleanup_(f) __attribute__((cleanup(f)))
-#define _must_check_ __attribute__((warn_unused_result))
+#define _cleanup_(f)   __attribute__((cleanup(f)))
+#define _must_check_   __attribute__((warn_unused_result))
 #define _printf_(a, b) __attribute__((format(printf, a, b)))
-#define _unused_ __attribute__((unused))
+#define _unused_       __attribute__((unused))
 
 /* Hands ownership out of a _cleanup_ variable. */
-#define TAKE(p)                        \
-        ({                             \
-                typeof(p) _taken = (p); \
-                (p) = NULL;            \
-                _taken;                \
+#define TAKE(p)                                                                                             \
+        ({                                                                                                  \
+                typeof(p) _taken = (p);                                                                     \
+                (p) = NULL;                                                                                 \
+                _taken;                                                                                     \
         })
 
 /* Defines x_freep() for _cleanup_ from x_free(). */
-#define DEFINE_CLEANUP(type, func)                      \
-        static inline void func##p(type *p) {           \
-                if (*p)                                 \
-                        func(*p);                       \
-        }                                               \
+#define DEFINE_CLEANUP(type, func)                                                                          \
+        static inline void func##p(type *p) {                                                               \
+                if (*p)                                                                                     \
+                        func(*p);                                                                           \
+        }                                                                                                   \
         struct _semicolon_##func
 
-#define ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
+#define ELEMENTS(a)                     (sizeof(a) / sizeof((a)[0]))
 
-#define container_of(ptr, type, member) ((type *) ((char *) (ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *) ((char *) (ptr) -offsetof(type, member)))
 
-#define MIN(a, b)                      \
-        ({                             \
-                typeof(a) _a = (a);    \
-                typeof(b) _b = (b);    \
-                _a < _b ? _a : _b;     \
+#define MIN(a, b)                                                                                           \
+        ({                                                                                                  \
+                typeof(a) _min_a = (a);                                                                     \
+                typeof(b) _min_b = (b);                                                                     \
+                _min_a < _min_b ? _min_a : _min_b;                                                          \
         })
-#define MAX(a, b)                      \
-        ({                             \
-                typeof(a) _a = (a);    \
-                typeof(b) _b = (b);    \
-                _a > _b ? _a : _b;     \
+#define MAX(a, b)                                                                                           \
+        ({                                                                                                  \
+                typeof(a) _max_a = (a);                                                                     \
+                typeof(b) _max_b = (b);                                                                     \
+                _max_a > _max_b ? _max_a : _max_b;                                                          \
         })
 
 /* A borrowed run of bytes: whoever passes it keeps it alive for the call. */
@@ -50,7 +50,7 @@ typedef struct Bytes {
         size_t len;
 } Bytes;
 
-#define BYTES(p, n) ((Bytes){ (const uint8_t *) (p), (n) })
+#define BYTES(p, n)     ((Bytes){ (const uint8_t *) (p), (n) })
 #define BYTES_STRING(s) BYTES((s), strlen(s))
 
 static inline int bytes_equal(Bytes a, Bytes b) {

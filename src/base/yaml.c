@@ -13,7 +13,7 @@ struct YamlDocument {
         bool loaded;
 };
 
-YamlDocument *yaml_free(YamlDocument *d) {
+YamlDocument *yaml_unload(YamlDocument *d) {
         if (!d)
                 return NULL;
         if (d->loaded)
@@ -33,8 +33,8 @@ static int parser_error(const yaml_parser_t *p, const char *path, Error *e) {
         if (p->error == YAML_READER_ERROR)
                 return error_set(e, -EINVAL, "%s: %s at byte %zu", path, problem, p->problem_offset);
         return error_at(e, -EINVAL, path, (unsigned) p->problem_mark.line + 1,
-                (unsigned) p->problem_mark.column + 1, "%s%s%s", problem, p->context ? " " : "",
-                p->context ? p->context : "");
+                        (unsigned) p->problem_mark.column + 1, "%s%s%s", problem, p->context ? " " : "",
+                        p->context ? p->context : "");
 }
 
 /* Counts aliases and depth before a tree is built: a document of aliases can be small and its tree enormous. */
@@ -53,7 +53,8 @@ static int check_events(const char *path, Bytes text, Error *e) {
                         r = parser_error(&p, path, e);
                         break;
                 }
-                unsigned line = (unsigned) event.start_mark.line + 1, column = (unsigned) event.start_mark.column + 1;
+                unsigned line = (unsigned) event.start_mark.line + 1,
+                         column = (unsigned) event.start_mark.column + 1;
                 if (event.type == YAML_MAPPING_START_EVENT || event.type == YAML_SEQUENCE_START_EVENT)
                         depth++;
                 if (event.type == YAML_MAPPING_END_EVENT || event.type == YAML_SEQUENCE_END_EVENT)
@@ -62,11 +63,14 @@ static int check_events(const char *path, Bytes text, Error *e) {
                         documents++;
                 done = event.type == YAML_STREAM_END_EVENT;
                 if (event.type == YAML_ALIAS_EVENT)
-                        r = error_at(e, -EINVAL, path, line, column, "aliases are not supported: write the value out");
+                        r = error_at(e, -EINVAL, path, line, column,
+                                        "aliases are not supported: write the value out");
                 else if (depth > YAML_DEPTH_MAX)
-                        r = error_at(e, -EINVAL, path, line, column, "nested deeper than %d levels", YAML_DEPTH_MAX);
+                        r = error_at(e, -EINVAL, path, line, column, "nested deeper than %d levels",
+                                        YAML_DEPTH_MAX);
                 else if (documents > 1)
-                        r = error_at(e, -EINVAL, path, line, column, "a second document: expected one in a file");
+                        r = error_at(e, -EINVAL, path, line, column,
+                                        "a second document: expected one in a file");
                 yaml_event_delete(&event);
         }
         yaml_parser_delete(&p);
@@ -75,7 +79,7 @@ static int check_events(const char *path, Bytes text, Error *e) {
 
 int yaml_load(const char *name, Bytes text, YamlDocument **ret, Error *e) {
         static const uint8_t empty[] = "{}";
-        _cleanup_(yaml_freep) YamlDocument *d = calloc(1, sizeof *d);
+        _cleanup_(yaml_unloadp) YamlDocument *d = calloc(1, sizeof *d);
         yaml_parser_t p;
 
         if (!d || !(d->path = strdup(name)))

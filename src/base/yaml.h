@@ -23,8 +23,8 @@ enum { YAML_FILE_MAX = 4 * 1024 * 1024, YAML_DEPTH_MAX = 32 };
 int yaml_load_file(const char *path, YamlDocument **ret, Error *e) _must_check_;
 /* The same from memory; name stands where a path would in messages. */
 int yaml_load(const char *name, Bytes text, YamlDocument **ret, Error *e) _must_check_;
-YamlDocument *yaml_free(YamlDocument *d);
-DEFINE_CLEANUP(YamlDocument *, yaml_free);
+YamlDocument *yaml_unload(YamlDocument *d);
+DEFINE_CLEANUP(YamlDocument *, yaml_unload);
 
 YamlNode yaml_root(YamlDocument *d);
 const char *yaml_path(const YamlNode *n);
@@ -43,7 +43,7 @@ bool yaml_is_scalar(const YamlNode *n);
 
 /* Number of items of a sequence or of pairs of a mapping; 0 for a scalar or an absent node. */
 size_t yaml_length(const YamlNode *n);
-YamlNode yaml_item(const YamlNode *n, size_t i);                             /* sequence */
+YamlNode yaml_item(const YamlNode *n, size_t i);                                     /* sequence */
 void yaml_pair(const YamlNode *n, size_t i, YamlNode *ret_key, YamlNode *ret_value); /* mapping */
 const char *yaml_text(const YamlNode *n); /* a scalar's text, else NULL */
 
@@ -63,8 +63,8 @@ typedef struct YamlField {
         YamlType type;
         size_t offset; /* of the member in the object */
         bool required;
-        double min, max;             /* both 0: any */
-        const char *const *choices;  /* NULL-terminated, for YAML_CHOICE */
+        double min, max;            /* both 0: any */
+        const char *const *choices; /* NULL-terminated, for YAML_CHOICE */
 } YamlField;
 
 /* Reads mapping n into object as the table (ended by a field with key NULL) says; members whose key is absent are

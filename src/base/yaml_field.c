@@ -43,14 +43,26 @@ const char *nearest_word(const char *word, const char *const *candidates, size_t
         return best;
 }
 
+/* "a, b, c", cut at the end of ret. */
+static void join_words(const char *const *words, size_t n, char *ret, size_t size) {
+        size_t used = 0;
+
+        ret[0] = '\0';
+        for (size_t i = 0; i < n && used < size; i++) {
+                int k = snprintf(ret + used, size - used, "%s%s", i ? ", " : "", words[i]);
+                used += k > 0 ? (size_t) k : 0;
+        }
+}
+
 static int expected(const YamlNode *n, Error *e, const char *what, const YamlField *f) {
         const char *text = yaml_text(n);
         char range[96] = "";
 
         if (f->min != 0 || f->max != 0)
                 (void) snprintf(range, sizeof range, " from %.15g to %.15g", f->min, f->max);
-        return yaml_error(n, e, -EINVAL, "%s%s%s%.40s%s: expected %s%s", f->key ? f->key : "", f->key ? ": " : "",
-                text ? "'" : "", text ? text : "a list or mapping", text ? "'" : "", what, range);
+        return yaml_error(n, e, -EINVAL, "%s%s%s%.40s%s: expected %s%s", f->key ? f->key : "",
+                        f->key ? ": " : "", text ? "'" : "", text ? text : "a list or mapping",
+                        text ? "'" : "", what, range);
 }
 
 static bool in_range(const YamlField *f, double v) {
@@ -126,18 +138,15 @@ static int read_bytes(const YamlNode *n, const YamlField *f, int64_t *ret, Error
 
 static int read_choice(const YamlNode *n, const YamlField *f, int *ret, Error *e) {
         const char *text = yaml_text(n);
-        char list[256] = "";
-        size_t used = 0;
+        char list[256], what[300];
+        size_t count = 0;
 
-        for (int i = 0; f->choices[i]; i++) {
-                if (text && streq(text, f->choices[i])) {
-                        *ret = i;
+        for (; f->choices[count]; count++)
+                if (text && streq(text, f->choices[count])) {
+                        *ret = (int) count;
                         return 0;
                 }
-                int k = snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", f->choices[i]);
-                used = MIN(used + (size_t) MAX(k, 0), sizeof list - 1);
-        }
-        char what[300];
+        join_words(f->choices, count, list, sizeof list);
         (void) snprintf(what, sizeof what, "one of: %s", list);
         return expected(n, e, what, f);
 }
@@ -186,13 +195,10 @@ static int unknown_key(const YamlNode *key, const YamlField *fields, Error *e) {
                 names[n++] = f->key;
         const char *near = nearest_word(yaml_text(key), names, n);
         if (near)
-                return yaml_error(key, e, -EINVAL, "unknown key '%.60s': did you mean '%s'?", yaml_text(key), near);
-        char list[400] = "";
-        size_t used = 0;
-        for (size_t i = 0; i < n; i++) {
-                int k = snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
-                used = MIN(used + (size_t) MAX(k, 0), sizeof list - 1);
-        }
+                return yaml_error(key, e, -EINVAL, "unknown key '%.60s': did you mean '%s'?", yaml_text(key),
+                                near);
+        char list[400];
+        join_words(names, n, list, sizeof list);
         return yaml_error(key, e, -EINVAL, "unknown key '%.60s': expected one of: %s", yaml_text(key), list);
 }
 
@@ -209,8 +215,9 @@ int yaml_read(const YamlNode *n, const YamlField *fields, void *object, Error *e
                 for (size_t j = 0; j < i; j++) {
                         yaml_pair(n, j, &other, &unused);
                         if (streq(yaml_text(&other), yaml_text(&key)))
-                                return yaml_error(&key, e, -EINVAL, "key '%.60s' is given twice, first on line %u",
-                                        yaml_text(&key), yaml_line(&other));
+                                return yaml_error(&key, e, -EINVAL,
+                                                "key '%.60s' is given twice, first on line %u",
+                                                yaml_text(&key), yaml_line(&other));
                 }
                 while (f->key && !streq(f->key, yaml_text(&key)))
                         f++;
