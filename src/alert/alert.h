@@ -9,9 +9,12 @@ typedef struct AlertManager AlertManager;
 /* Called for each raise and resolve, in order. */
 typedef void (*AlertEventFn)(void *userdata, const AlertEvent *e);
 
-enum { ALERTS_MAX = 65536 /* alerts in any state but inactive; beyond it the lowest priority is shed and counted */ };
+enum {
+        ALERTS_MAX = 65536 /* alerts in any state but inactive; beyond it the lowest priority is shed and counted */
+};
 
-int alert_manager_new(const Registry *registry, AlertEventFn fn, void *userdata, AlertManager **ret) _must_check_;
+int alert_manager_new(
+                const Registry *registry, AlertEventFn fn, void *userdata, AlertManager **ret) _must_check_;
 AlertManager *alert_manager_free(AlertManager *m);
 DEFINE_CLEANUP(AlertManager *, alert_manager_free);
 
@@ -27,7 +30,8 @@ int64_t alert_manager_deadline(const AlertManager *m); /* monotonic us; INT64_MA
 /* Over a restart: an active alert as the store kept it (no event is made). */
 int alert_manager_restore(AlertManager *m, const AlertEvent *active);
 /* Rules that are gone after a reload: their alerts are resolved, with an event. */
-void alert_manager_retain(AlertManager *m, bool (*keep)(void *userdata, const char *rule), void *userdata, const Stamp *now);
+void alert_manager_retain(AlertManager *m, bool (*keep)(void *userdata, const char *rule), void *userdata,
+                const Stamp *now);
 /* Active alerts, oldest first. */
 typedef void (*AlertVisitFn)(void *userdata, const AlertEvent *e);
 void alert_manager_visit(const AlertManager *m, AlertVisitFn fn, void *userdata);

@@ -28,7 +28,8 @@ typedef struct AnchorHead {
 typedef struct OutboxLedger {
         /* The oldest checkpoint with a size above after, or (latest) the newest one. */
         int (*checkpoint)(void *userdata, uint64_t after, bool latest, AnchorHead *ret);
-        int (*consistency)(void *userdata, uint64_t old_size, uint64_t new_size, Hash ret[static PROOF_HASHES_MAX], size_t *ret_n);
+        int (*consistency)(void *userdata, uint64_t old_size, uint64_t new_size,
+                        Hash ret[static PROOF_HASHES_MAX], size_t *ret_n);
         void *userdata;
 } OutboxLedger;
 
@@ -43,12 +44,12 @@ typedef enum OutboxHealth { OUTBOX_OK, OUTBOX_BEHIND, OUTBOX_UNREACHABLE, OUTBOX
 
 typedef struct OutboxStatus {
         OutboxHealth health;
-        uint64_t anchored_size;  /* final on the chain */
+        uint64_t anchored_size; /* final on the chain */
         uint64_t anchored_height;
-        uint64_t pending_size;   /* in flight, 0: nothing */
+        uint64_t pending_size; /* in flight, 0: nothing */
         uint64_t anchors, failures;
-        char reason[256];        /* of the last failure */
-        char receipt[256];       /* of the last anchor, as the connector words it */
+        char reason[256];  /* of the last failure */
+        char receipt[256]; /* of the last anchor, as the connector words it */
 } OutboxStatus;
 
 typedef struct OutboxOptions {
@@ -61,7 +62,8 @@ typedef struct OutboxOptions {
         void *userdata;
 } OutboxOptions;
 
-int outbox_new(sd_event *event, const OutboxOptions *o, const OutboxLedger *ledger, Outbox **ret, Error *e) _must_check_;
+int outbox_new(sd_event *event, const OutboxOptions *o, const OutboxLedger *ledger, Outbox **ret,
+                Error *e) _must_check_;
 Outbox *outbox_free(Outbox *o);
 DEFINE_CLEANUP(Outbox *, outbox_free);
 

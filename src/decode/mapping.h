@@ -17,7 +17,8 @@
 typedef struct MappingSet MappingSet;
 
 /* Reads the `maps:` mapping; vitals are checked against the catalogue. An absent node gives an empty set. */
-int mapping_set_read(const YamlNode *node, const Catalogue *catalogue, MappingSet **ret, Error *e) _must_check_;
+int mapping_set_read(
+                const YamlNode *node, const Catalogue *catalogue, MappingSet **ret, Error *e) _must_check_;
 MappingSet *mapping_set_free(MappingSet *s);
 DEFINE_CLEANUP(MappingSet *, mapping_set_free);
 const Mapping *mapping_set_find(const MappingSet *s, const char *name);

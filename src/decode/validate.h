@@ -6,21 +6,21 @@
 
 typedef enum Verdict {
         VERDICT_ACCEPTED,
-        VERDICT_DUPLICATE,      /* the same measurement again: acknowledged, not stored */
+        VERDICT_DUPLICATE, /* the same measurement again: acknowledged, not stored */
         VERDICT_NO_VALUE,
         VERDICT_NOT_FINITE,
         VERDICT_UNKNOWN_VITAL,
         VERDICT_UNKNOWN_UNIT,
         VERDICT_UNKNOWN_DEVICE, /* not registered: to quarantine */
-        VERDICT_MALFORMED,      /* the payload could not be decoded: to quarantine; counted by the pipeline */
-        VERDICT_OVERSIZED,      /* the payload is too large; counted by the pipeline */
+        VERDICT_MALFORMED, /* the payload could not be decoded: to quarantine; counted by the pipeline */
+        VERDICT_OVERSIZED, /* the payload is too large; counted by the pipeline */
         VERDICT_COUNT,
 } Verdict;
 
 const char *verdict_name(Verdict v); /* "accepted", "duplicate", "no_value", ... */
 
 typedef struct ValidatorOptions {
-        int64_t skew_past_us;   /* device time further back than that is still believed but late; default 7 days */
+        int64_t skew_past_us; /* device time further back than that is still believed but late; default 7 days */
         int64_t skew_future_us; /* device time further ahead is FLAG_TIME_SKEWED; default 2 min */
         size_t identities;      /* how many identities are remembered; default 65536, a power of two */
 } ValidatorOptions;
@@ -48,11 +48,11 @@ typedef struct Arrival {
  * Identity: (device, vital, device time or device sequence, value). Without time and sequence the identity is
  * (device, vital, value), and it counts as a duplicate only where arrival->redelivered is set as well.
  * device->next_seq is advanced. *ret_gap is always set. */
-Verdict validate_sample(Validator *v, const Sample *s, const Arrival *arrival, Registry *registry, Reading *ret,
-        SequenceGap *ret_gap);
+Verdict validate_sample(Validator *v, const Sample *s, const Arrival *arrival, Registry *registry,
+                Reading *ret, SequenceGap *ret_gap);
 
 /* What the ledger already holds, at start: the same identity as validate_sample makes. */
-void validator_remember(Validator *v, const char *device, const char *vital, int64_t device_time_us, bool has_seq,
-        uint64_t seq, double value);
+void validator_remember(Validator *v, const char *device, const char *vital, int64_t device_time_us,
+                bool has_seq, uint64_t seq, double value);
 /* Forgets all identities: after a commit failed nothing since is known to be stored. The caller remembers anew from the ledger. */
 void validator_forget(Validator *v);

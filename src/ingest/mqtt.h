@@ -24,11 +24,13 @@
 typedef struct MqttOptions MqttOptions;
 
 /* Reads one item of `mqtt:`; nothing is opened but password files. maps must outlive the options. */
-int mqtt_options_read(const YamlNode *node, const MappingSet *maps, MqttOptions **ret, Error *e) _must_check_;
+int mqtt_options_read(
+                const YamlNode *node, const MappingSet *maps, MqttOptions **ret, Error *e) _must_check_;
 MqttOptions *mqtt_options_free(MqttOptions *o);
 DEFINE_CLEANUP(MqttOptions *, mqtt_options_free);
 const char *mqtt_options_name(const MqttOptions *o);
 
 /* Starts connecting; a broker that is absent is not an error (retried with backoff and jitter). Borrows options, which
  * must outlive the source. Free with source->ops->free(). */
-int mqtt_source_new(sd_event *event, const MqttOptions *o, const SourceSink *sink, Source **ret, Error *e) _must_check_;
+int mqtt_source_new(sd_event *event, const MqttOptions *o, const SourceSink *sink, Source **ret,
+                Error *e) _must_check_;

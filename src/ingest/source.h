@@ -13,14 +13,14 @@ typedef struct Source Source;
 
 /* One message. Everything is borrowed for the call. */
 typedef struct Frame {
-        const char *device;     /* id, from the topic, path or identity; valid by name_is_valid() */
-        const char *origin;     /* topic or path, for messages and quarantine */
+        const char *device; /* id, from the topic, path or identity; valid by name_is_valid() */
+        const char *origin; /* topic or path, for messages and quarantine */
         Bytes payload;
         DecodeFormat format;
         const Mapping *mapping; /* for DECODE_JSON */
         bool redelivered;       /* MQTT DUP */
         bool retained;
-        bool durable;           /* false on a best-effort lane: evaluated by the rules, neither stored nor acknowledged */
+        bool durable; /* false on a best-effort lane: evaluated by the rules, neither stored nor acknowledged */
 } Frame;
 
 /* What a source asks of the pipeline. */

@@ -71,8 +71,8 @@ typedef struct KeyBody {
         Hash commitment; /* SHA-256(HKDF-SHA256(key, info "wardstone commit")) */
 } KeyBody;
 
-typedef struct SealBody { /* the block header */
-        EntryTime when; /* seal time */
+typedef struct SealBody {              /* the block header */
+        EntryTime when;                /* seal time */
         uint64_t height, first, count; /* count includes the SEAL itself */
         uint64_t previous_size;
         Hash previous_root;
@@ -81,12 +81,12 @@ typedef struct SealBody { /* the block header */
 } SealBody;
 
 typedef enum GapReason {
-        GAP_SOURCE_DOWN,  /* a source was not connected */
-        GAP_SEQUENCE,     /* a device's own sequence jumped */
-        GAP_SILENT,       /* a sensor said nothing */
-        GAP_SHED,         /* a queue was full and entries were dropped */
-        GAP_RECOVERY,     /* a new epoch: rollback, corruption */
-        GAP_STORE,        /* the store failed; alerts went on */
+        GAP_SOURCE_DOWN, /* a source was not connected */
+        GAP_SEQUENCE,    /* a device's own sequence jumped */
+        GAP_SILENT,      /* a sensor said nothing */
+        GAP_SHED,        /* a queue was full and entries were dropped */
+        GAP_RECOVERY,    /* a new epoch: rollback, corruption */
+        GAP_STORE,       /* the store failed; alerts went on */
 } GapReason;
 const char *gap_reason_name(GapReason r);
 
@@ -101,7 +101,7 @@ typedef struct GapBody {
 
 typedef struct AlertBody {
         EntryTime when;
-        AlertEvent event; /* subject field is unused: name below */
+        AlertEvent event;              /* subject field is unused: name below */
         char subject[NAME_MAX_LENGTH]; /* empty: technical */
 } AlertBody;
 
@@ -133,7 +133,7 @@ typedef struct ConfigBody {
 typedef struct AccessBody {
         EntryTime when;
         uint32_t uid;
-        char operation[32]; /* "readings", "prove" */
+        char operation[32];            /* "readings", "prove" */
         char subject[NAME_MAX_LENGTH]; /* empty: all */
         char vital[VITAL_NAME_MAX];    /* empty: all */
         int64_t from_us, to_us;        /* TIME_NONE: open */

@@ -27,15 +27,18 @@ DEFINE_CLEANUP(Keyring *, keyring_free);
 /* The subject's key. *ret_new says that it was made now and its file is durable: a KEY entry is owed. */
 int keyring_subject(Keyring *k, const char *subject, SubjectKey *ret, bool *ret_new, Error *e) _must_check_;
 /* The key of an id as found in an entry, with its subject's name; -ENOENT where it was erased or never known. */
-int keyring_find(Keyring *k, const KeyId *id, SubjectKey *ret, char ret_subject[static NAME_MAX_LENGTH]) _must_check_;
+int keyring_find(Keyring *k, const KeyId *id, SubjectKey *ret,
+                char ret_subject[static NAME_MAX_LENGTH]) _must_check_;
 void keyring_commitment(const SubjectKey *k, Hash *ret);
 
 /* XChaCha20-Poly1305, random nonce: ret gets nonce || ciphertext || tag (plain.len + SEAL_OVERHEAD bytes). */
-void body_seal(const SubjectKey *k, RandomPool *random, const uint8_t head[static ENTRY_HEAD_SIZE], Bytes plain, uint8_t *ret);
+void body_seal(const SubjectKey *k, RandomPool *random, const uint8_t head[static ENTRY_HEAD_SIZE],
+                Bytes plain, uint8_t *ret);
 /* ret gets sealed.len - SEAL_OVERHEAD bytes. -EBADMSG. */
-int body_open(const SubjectKey *k, const uint8_t head[static ENTRY_HEAD_SIZE], Bytes sealed, uint8_t *ret) _must_check_;
+int body_open(const SubjectKey *k, const uint8_t head[static ENTRY_HEAD_SIZE], Bytes sealed,
+                uint8_t *ret) _must_check_;
 /* The key of this one body alone: HChaCha20(key, nonce[0..15]), XChaCha20's own subkey. Handing it out opens this body
  * and no other one. */
 int body_disclose(const SubjectKey *k, Bytes sealed, uint8_t ret[static KEY_SIZE]) _must_check_;
-int body_open_disclosed(const uint8_t subkey[static KEY_SIZE], const uint8_t head[static ENTRY_HEAD_SIZE], Bytes sealed,
-        uint8_t *ret) _must_check_;
+int body_open_disclosed(const uint8_t subkey[static KEY_SIZE], const uint8_t head[static ENTRY_HEAD_SIZE],
+                Bytes sealed, uint8_t *ret) _must_check_;

@@ -19,7 +19,7 @@ typedef struct LedgerOptions {
         const char *state_dir; /* holds ledger/ (LevelDB), checkpoint, keys/ */
         const char *name;      /* gateway's name: the origin is "<name>/<epoch>" */
         const SigningKey *signing_key;
-        Keyring *keyring;      /* borrowed */
+        Keyring *keyring; /* borrowed */
         const Catalogue *catalogue;
         uint32_t block_entries; /* 4096 */
         int64_t block_age_us;   /* 10 s after its first entry */
@@ -27,8 +27,8 @@ typedef struct LedgerOptions {
         int64_t retention_us;   /* 0: no limit by age */
         uint64_t size_budget;   /* bytes of the database; 0: no limit */
         bool prune_unanchored;
-        bool create;            /* make a new ledger where there is none, else -ENOENT */
-        bool read_only;         /* for the command line with no daemon running: nothing is repaired or appended */
+        bool create;    /* make a new ledger where there is none, else -ENOENT */
+        bool read_only; /* for the command line with no daemon running: nothing is repaired or appended */
         /* Salvage of a damaged database can be long: called now and then with entries done. May be NULL. */
         void (*progress)(void *userdata, const char *what, uint64_t done);
         void *userdata;
@@ -36,11 +36,11 @@ typedef struct LedgerOptions {
 
 /* What had to be done at start. */
 typedef enum LedgerStart {
-        LEDGER_CLEAN,      /* as it was left, or a crash that lost nothing acknowledged */
+        LEDGER_CLEAN, /* as it was left, or a crash that lost nothing acknowledged */
         LEDGER_CREATED,
-        LEDGER_ROLLBACK,   /* the database was behind the checkpoint file: new epoch */
-        LEDGER_CORRUPT,    /* the database was damaged: moved aside, salvaged into a new epoch */
-        LEDGER_FORKED,     /* the database contradicts the checkpoint file: new epoch */
+        LEDGER_ROLLBACK, /* the database was behind the checkpoint file: new epoch */
+        LEDGER_CORRUPT,  /* the database was damaged: moved aside, salvaged into a new epoch */
+        LEDGER_FORKED,   /* the database contradicts the checkpoint file: new epoch */
 } LedgerStart;
 
 typedef struct LedgerRecovery {
@@ -64,11 +64,11 @@ int ledger_stream(Ledger *l, const char *device, uint32_t *ret) _must_check_;
 
 typedef struct LedgerItem {
         EntryType type;
-        uint32_t stream;      /* 0: the gateway's own */
-        const char *subject;  /* whose key seals the body; NULL: stored in the clear */
-        SubjectKind kind;     /* of subject, for its KEY entry */
-        int64_t wall_us;      /* gateway time, for the block's first and last time */
-        Bytes body;           /* plain CBOR; copied */
+        uint32_t stream;     /* 0: the gateway's own */
+        const char *subject; /* whose key seals the body; NULL: stored in the clear */
+        SubjectKind kind;    /* of subject, for its KEY entry */
+        int64_t wall_us;     /* gateway time, for the block's first and last time */
+        Bytes body;          /* plain CBOR; copied */
 } LedgerItem;
 
 /* -ENOSPC where the open batch is full (LEDGER_BATCH_MAX entries or LEDGER_BATCH_BYTES): the caller closes it or sheds. */
@@ -81,16 +81,16 @@ int ledger_put_state(Ledger *l, const char *key, Bytes value) _must_check_;
 typedef int (*LedgerStateFn)(void *userdata, const char *key, Bytes value);
 int ledger_visit_state(Ledger *l, const char *prefix, LedgerStateFn fn, void *userdata) _must_check_;
 
-size_t ledger_open_entries(const Ledger *l);  /* in the open batch */
-bool ledger_is_writing(const Ledger *l);      /* a batch is with the commit thread */
+size_t ledger_open_entries(const Ledger *l); /* in the open batch */
+bool ledger_is_writing(const Ledger *l);     /* a batch is with the commit thread */
 /* Hands the open batch over. seal: close the block with it. Boot, rules hash and clock for a SEAL come from *when and
  * *rules. -EBUSY while one is being written. */
 int ledger_close_batch(Ledger *l, bool seal, const EntryTime *when, const Hash *rules) _must_check_;
 
 typedef struct LedgerResult {
-        int r;            /* 0: all of the batch is durable */
-        size_t entries;   /* of the batch, without SEAL and KEY */
-        bool sealed;      /* a new checkpoint exists */
+        int r;             /* 0: all of the batch is durable */
+        size_t entries;    /* of the batch, without SEAL and KEY */
+        bool sealed;       /* a new checkpoint exists */
         char message[256]; /* why not */
 } LedgerResult;
 
@@ -111,8 +111,8 @@ typedef struct LedgerHead {
         uint64_t size;   /* entries on disk */
         uint64_t height; /* blocks sealed */
         uint32_t epoch;
-        uint64_t pruned_size; /* bodies below this index are gone */
-        uint64_t bytes;  /* of the database on disk */
+        uint64_t pruned_size;  /* bodies below this index are gone */
+        uint64_t bytes;        /* of the database on disk */
         Checkpoint checkpoint; /* newest; size 0 where none */
         char note[NOTE_TEXT_MAX];
 } LedgerHead;
@@ -131,14 +131,16 @@ typedef struct StoredEntry {
 int ledger_entry(Ledger *l, uint64_t index, StoredEntry *ret) _must_check_;
 /* The body in the clear; *ret_subject empty for entries without a subject. -ENOKEY where the key was erased. */
 int ledger_open_body(Ledger *l, const StoredEntry *s, uint8_t ret[static BODY_MAX], size_t *ret_len,
-        char ret_subject[static NAME_MAX_LENGTH]) _must_check_;
+                char ret_subject[static NAME_MAX_LENGTH]) _must_check_;
 /* Header of block `height` (from 0) and the index of its SEAL. */
 int ledger_block(Ledger *l, uint64_t height, SealBody *ret, uint64_t *ret_index) _must_check_;
 /* The signed checkpoint after block `height`, signed anew where only the newest is kept (same size and root). */
-int ledger_block_checkpoint(Ledger *l, uint64_t height, Checkpoint *ret, char ret_note[static NOTE_TEXT_MAX]) _must_check_;
+int ledger_block_checkpoint(Ledger *l, uint64_t height, Checkpoint *ret,
+                char ret_note[static NOTE_TEXT_MAX]) _must_check_;
 /* The first block whose tree size is above size; -ENOENT. */
 int ledger_block_after(Ledger *l, uint64_t size, uint64_t *ret_height) _must_check_;
-int ledger_consistency(Ledger *l, uint64_t old_size, uint64_t new_size, Hash ret[static MERKLE_PROOF_MAX], size_t *ret_n) _must_check_;
+int ledger_consistency(Ledger *l, uint64_t old_size, uint64_t new_size, Hash ret[static MERKLE_PROOF_MAX],
+                size_t *ret_n) _must_check_;
 /* A proof to the newest checkpoint that covers index; -EAGAIN where its block is not sealed yet. disclose: with the key of
  * this one body. */
 int ledger_prove(Ledger *l, uint64_t index, bool disclose, Proof *ret, Error *e) _must_check_;
@@ -173,5 +175,5 @@ typedef struct VerifyReport {
 
 /* Recomputes everything from the entries: body hashes, leaf hashes, tiles, block headers, streams without holes, the
  * checkpoint's root and signature. progress may be NULL; returning non-zero stops. */
-int ledger_verify_all(Ledger *l, int (*progress)(void *userdata, uint64_t done, uint64_t total), void *userdata,
-        VerifyReport *ret) _must_check_;
+int ledger_verify_all(Ledger *l, int (*progress)(void *userdata, uint64_t done, uint64_t total),
+                void *userdata, VerifyReport *ret) _must_check_;

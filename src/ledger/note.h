@@ -29,8 +29,10 @@ typedef struct Checkpoint {
 /* First four bytes of SHA-256(name || 0x0A || 0x01 || public key). */
 uint32_t note_key_hash(const char *name, const uint8_t public[static 32]);
 /* "<name>+<hash>+<base64>"; -ENOSPC. */
-int note_verifier_key(const char *name, const uint8_t public[static 32], char *ret, size_t size) _must_check_;
-int note_verifier_key_parse(const char *text, char *ret_name, size_t name_size, uint8_t ret_public[static 32], Error *e) _must_check_;
+int note_verifier_key(
+                const char *name, const uint8_t public[static 32], char *ret, size_t size) _must_check_;
+int note_verifier_key_parse(const char *text, char *ret_name, size_t name_size,
+                uint8_t ret_public[static 32], Error *e) _must_check_;
 
 int checkpoint_sign(const Checkpoint *c, const SigningKey *k, char ret[static NOTE_TEXT_MAX]) _must_check_;
 /* Parses a note and checks the signature of the key (name: the note's own origin); other signatures (witnesses) are

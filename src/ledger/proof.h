@@ -24,5 +24,5 @@ int proof_format(const Proof *p, char ret[static PROOF_TEXT_MAX], size_t *ret_le
 int proof_parse(Bytes text, Proof *ret, Error *e) _must_check_;
 /* Checks body hash, inclusion and the note's signature; *ret_checkpoint is what it was proven against, and where the body
  * is readable (plain or disclosed) ret_plain (BODY_MAX) and *ret_plain_len get it, else *ret_plain_len is 0. */
-int proof_verify(const Proof *p, const uint8_t public[static 32], Checkpoint *ret_checkpoint, uint8_t *ret_plain,
-        size_t *ret_plain_len, Error *e) _must_check_;
+int proof_verify(const Proof *p, const uint8_t public[static 32], Checkpoint *ret_checkpoint,
+                uint8_t *ret_plain, size_t *ret_plain_len, Error *e) _must_check_;

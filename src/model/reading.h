@@ -13,14 +13,14 @@ enum { NAME_MAX_LENGTH = 64 }; /* device and subject ids and labels, with the NU
 
 /* Quality flags: said by the device or found at validation. A flagged value is evidence; rules look at usable ones. */
 typedef enum ReadingFlag {
-        FLAG_IMPLAUSIBLE = 1 << 0,     /* outside the vital's plausible range: kept, but no rule sees it */
-        FLAG_TIME_SKEWED = 1 << 1,     /* the device time is outside the allowed skew: gateway time is used */
-        FLAG_LATE = 1 << 2,            /* older than what rules have already seen of this vital */
+        FLAG_IMPLAUSIBLE = 1 << 0, /* outside the vital's plausible range: kept, but no rule sees it */
+        FLAG_TIME_SKEWED = 1 << 1, /* the device time is outside the allowed skew: gateway time is used */
+        FLAG_LATE = 1 << 2,        /* older than what rules have already seen of this vital */
         FLAG_BEFORE_ASSIGNMENT = 1 << 3, /* measured before the device came to its present subject */
-        FLAG_SENSOR_OFF = 1 << 4,      /* sensor off finger, no contact */
+        FLAG_SENSOR_OFF = 1 << 4,        /* sensor off finger, no contact */
         FLAG_WEAK_SIGNAL = 1 << 5,
-        FLAG_RETAINED = 1 << 6,        /* the broker's retained copy: of unknown age */
-        FLAG_TEST = 1 << 7,            /* device says that it is a test or demonstration value */
+        FLAG_RETAINED = 1 << 6, /* the broker's retained copy: of unknown age */
+        FLAG_TEST = 1 << 7,     /* device says that it is a test or demonstration value */
 } ReadingFlag;
 
 /* Flags that keep a reading from rules. */
@@ -43,5 +43,6 @@ typedef struct Reading {
 
 /* The time that rules and views use: the device's where it is given and believed, else the gateway's. */
 static inline int64_t reading_time(const Reading *r) {
-        return r->device_time_us != TIME_NONE && !(r->flags & FLAG_TIME_SKEWED) ? r->device_time_us : r->stamp.wall_us;
+        return r->device_time_us != TIME_NONE && !(r->flags & FLAG_TIME_SKEWED) ? r->device_time_us
+                                                                                : r->stamp.wall_us;
 }

@@ -58,6 +58,6 @@ size_t registry_subject_count(const Registry *r);
 /* From now_us on, the device belongs to the subject, which is made where it is new (-EINVAL where it exists with
  * another kind; a non-empty label replaces the old one). */
 int registry_assign(Registry *r, DeviceId device, const char *subject, SubjectKind kind, const char *label,
-        int64_t now_us, SubjectId *ret) _must_check_;
+                int64_t now_us, SubjectId *ret) _must_check_;
 /* The device is its own subject again. */
 int registry_release(Registry *r, DeviceId device, int64_t now_us) _must_check_;

@@ -7,7 +7,7 @@ enum { SAMPLE_NAME_MAX = 128, SAMPLES_MAX = 1024 /* of one payload */ };
 
 typedef struct Sample {
         char name[SAMPLE_NAME_MAX]; /* vital as the payload or the mapping names it; SenML: the resolved name */
-        char unit[VITAL_UNIT_MAX];  /* as the payload or the mapping says, may be empty */
+        char unit[VITAL_UNIT_MAX]; /* as the payload or the mapping says, may be empty */
         double value;
         bool has_value;
         double sum; /* SenML sum */

@@ -22,8 +22,8 @@ typedef struct Vital {
         char display[VITAL_DISPLAY_MAX]; /* "oxygen saturation" */
         char unit[VITAL_UNIT_MAX];       /* canonical unit, UCUM: "%", "/min", "Cel", "mm[Hg]" */
         char loinc[VITAL_LOINC_MAX];     /* "59408-5", empty where there is none */
-        uint32_t mdc;                    /* IEEE 11073-10101 code with its partition (ref id), 0 where there is none */
-        double min, max;                 /* plausible range in the canonical unit, inclusive */
+        uint32_t mdc;    /* IEEE 11073-10101 code with its partition (ref id), 0 where there is none */
+        double min, max; /* plausible range in the canonical unit, inclusive */
 } Vital;
 
 typedef struct Catalogue Catalogue;

@@ -22,8 +22,8 @@ void rule_set_hash(const RuleSet *s, uint8_t ret[static 32]);
 
 typedef void (*RuleOutcomeFn)(void *userdata, const RuleOutcome *o);
 
-int rule_engine_new(const RuleSet *s, const Registry *registry, RuleOutcomeFn fn, void *userdata, RuleEngine **ret)
-        _must_check_;
+int rule_engine_new(const RuleSet *s, const Registry *registry, RuleOutcomeFn fn, void *userdata,
+                RuleEngine **ret) _must_check_;
 RuleEngine *rule_engine_free(RuleEngine *e);
 DEFINE_CLEANUP(RuleEngine *, rule_engine_free);
 

@@ -14,12 +14,12 @@ enum { WORKER_MESSAGE_MAX = 64 * 1024 };
 typedef enum WorkerState { WORKER_STARTING, WORKER_READY, WORKER_BACKOFF, WORKER_STOPPED } WorkerState;
 
 typedef struct WorkerOptions {
-        const char *name;       /* connector's name from the configuration */
-        const char *program;    /* path of wardstone-worker */
-        const char *plugin;     /* path of the plugin's .so */
-        const char *state_dir;  /* folder that the plugin may write to, may be NULL */
-        const json_t *config;   /* the connector's own settings: handed over on the socket, not on the command line */
-        int64_t call_timeout_us; /* default 10 s */
+        const char *name;      /* connector's name from the configuration */
+        const char *program;   /* path of wardstone-worker */
+        const char *plugin;    /* path of the plugin's .so */
+        const char *state_dir; /* folder that the plugin may write to, may be NULL */
+        const json_t *config; /* the connector's own settings: handed over on the socket, not on the command line */
+        int64_t call_timeout_us;                /* default 10 s */
         int64_t backoff_min_us, backoff_max_us; /* default 250 ms, 60 s */
 } WorkerOptions;
 
@@ -35,7 +35,8 @@ typedef struct WorkerCallbacks {
  * reply's "error" text. */
 typedef void (*WorkerReplyFn)(void *userdata, Worker *w, int r, const json_t *reply);
 
-int worker_new(sd_event *event, const WorkerOptions *o, const WorkerCallbacks *c, Worker **ret, Error *e) _must_check_;
+int worker_new(sd_event *event, const WorkerOptions *o, const WorkerCallbacks *c, Worker **ret,
+                Error *e) _must_check_;
 Worker *worker_free(Worker *w); /* ends the process: closes the socket, SIGTERM, SIGKILL after a second */
 DEFINE_CLEANUP(Worker *, worker_free);
 
@@ -44,4 +45,5 @@ WorkerState worker_state(const Worker *w);
 /* Calls in flight; at most 64, then worker_call gives -EBUSY. */
 size_t worker_pending(const Worker *w);
 /* Sends {"op": op, ...args}; fn is called exactly once. -ENOTCONN while not ready. args is borrowed. */
-int worker_call(Worker *w, const char *op, const json_t *args, WorkerReplyFn fn, void *userdata) _must_check_;
+int worker_call(Worker *w, const char *op, const json_t *args, WorkerReplyFn fn,
+                void *userdata) _must_check_;
