@@ -1,0 +1,68 @@
+# What the tools share. Sourced by bash scripts, which have set `top` to the project's folder.
+# shellcheck shell=bash
+
+# Debian's own programs first: a python3 or meson of the user's may lack the modules of tools/packages.
+: "${top:?}"
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
+export PATH
+
+say() {
+        printf '== %s\n' "$*"
+}
+
+die() {
+        printf '%s: %s\n' "${0##*/}" "$*" >&2
+        exit 1
+}
+
+as_root() {
+        if [ "$(id -u)" -eq 0 ]; then
+                "$@"
+        else
+                sudo "$@"
+        fi
+}
+
+# The packages of the lists tools/packages/NAME that are not installed.
+packages_missing() {
+        local list package
+        for list in "$@"; do
+                while read -r package; do
+                        case "$package" in '' | '#'*) continue ;; esac
+                        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+                                printf '%s\n' "$package"
+                done <"$top/tools/packages/$list"
+        done
+}
+
+# Installs what is missing of the lists; asks no package server where nothing is.
+packages_need() {
+        local missing
+        mapfile -t missing < <(packages_missing "$@")
+        [ "${#missing[@]}" -eq 0 ] && return 0
+        say "installing ${missing[*]}"
+        as_root apt-get update -qq &&
+                as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}"
+}
+
+# Recordings and test vectors: WARDSTONE_DATA, else ../shared/data, else nothing.
+data_dir() {
+        if [ -n "${WARDSTONE_DATA:-}" ]; then
+                printf '%s\n' "$WARDSTONE_DATA"
+        elif [ -d "$top/../shared/data" ]; then
+                realpath "$top/../shared/data"
+        fi
+}
+
+# build_in FOLDER COMPILER [MESON OPTION...]: configures and compiles build/FOLDER. What is there already is used
+# again as long as it was made with the same options.
+build_in() {
+        local folder=$top/build/$1 options
+        options="$2 -Ddata=$(data_dir) ${*:3}"
+        if [ "$(cat "$folder/options" 2>/dev/null)" != "$options" ]; then
+                rm -rf "$folder"
+                CC=$2 meson setup "$folder" "$top" "-Ddata=$(data_dir)" "${@:3}" || return 1
+                printf '%s\n' "$options" >"$folder/options"
+        fi
+        ninja -C "$folder"
+}
