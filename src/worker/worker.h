@@ -26,7 +26,8 @@ typedef struct WorkerOptions {
 typedef struct WorkerCallbacks {
         /* The worker is ready for calls, or went away (reason says why). Outstanding calls have been answered before. */
         void (*state)(void *userdata, Worker *w, WorkerState state, const char *reason);
-        /* A request by the plugin (for example {"op":"save","state":...}); the answer is what is returned (new reference). */
+        /* A request by the plugin (for example {"op":"save","state":...}); the answer is what is returned (new reference),
+         * or NULL: worker_answer() follows, within the call's deadline. May itself be NULL: nothing is granted. */
         json_t *(*request)(void *userdata, Worker *w, const json_t *request);
         void *userdata;
 } WorkerCallbacks;
@@ -37,7 +38,9 @@ typedef void (*WorkerReplyFn)(void *userdata, Worker *w, int r, const json_t *re
 
 int worker_new(sd_event *event, const WorkerOptions *o, const WorkerCallbacks *c, Worker **ret,
                 Error *e) _must_check_;
-Worker *worker_free(Worker *w); /* ends the process: closes the socket, SIGTERM, SIGKILL after a second */
+/* Closes the socket, upon which the process closes its plugin and ends; SIGKILL after a second. Outstanding calls are
+ * answered with -ECONNRESET. Not from within a callback. */
+Worker *worker_free(Worker *w);
 DEFINE_CLEANUP(Worker *, worker_free);
 
 const char *worker_name(const Worker *w);
@@ -47,3 +50,5 @@ size_t worker_pending(const Worker *w);
 /* Sends {"op": op, ...args}; fn is called exactly once. -ENOTCONN while not ready. args is borrowed. */
 int worker_call(Worker *w, const char *op, const json_t *args, WorkerReplyFn fn,
                 void *userdata) _must_check_;
+/* The late answer to a request. Where the worker that asked is gone by now, nothing happens. */
+void worker_answer(Worker *w, const json_t *answer);
