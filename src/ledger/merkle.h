@@ -41,7 +41,8 @@ int merkle_consistency_proof(const NodeSource *s, uint64_t old_size, uint64_t ne
 /* Root of the first `size` leaves. */
 int merkle_root_at(const NodeSource *s, uint64_t size, Hash *ret) _must_check_;
 
-/* 0, or -EBADMSG where the proof does not hold (RFC 9162 2.1.3.2 and 2.1.4.2 verify). */
+/* 0, or -EBADMSG where the proof does not hold (RFC 9162 2.1.3.2 and 2.1.4.2 verify).
+ * An old_size of 0 is -EBADMSG too: there is nothing to be consistent with. */
 int merkle_verify_inclusion(const Hash *leaf, uint64_t index, uint64_t size, const Hash *proof, size_t n,
                 const Hash *root) _must_check_;
 int merkle_verify_consistency(uint64_t old_size, const Hash *old_root, uint64_t new_size,
