@@ -139,7 +139,8 @@ typedef struct AccessBody {
         int64_t from_us, to_us;        /* TIME_NONE: open */
 } AccessBody;
 
-/* Writers into w (check w->overflow after); readers are strict: unknown keys, wrong order or trailing bytes are -EBADMSG. */
+/* Writers into w: check w->overflow after, which is also set where a body could not be read back (text that isn't UTF-8, a
+ * number that isn't finite). Readers take only what a writer writes, else -EBADMSG. */
 void body_put_reading(CborWriter *w, const ReadingBody *b);
 int body_get_reading(Bytes body, ReadingBody *ret) _must_check_;
 void body_put_key(CborWriter *w, const KeyBody *b);
@@ -158,3 +159,5 @@ void body_put_config(CborWriter *w, const ConfigBody *b);
 int body_get_config(Bytes body, ConfigBody *ret) _must_check_;
 void body_put_access(CborWriter *w, const AccessBody *b);
 int body_get_access(Bytes body, AccessBody *ret) _must_check_;
+/* Whether the body reads as one of that type: 0 or -EBADMSG. */
+int body_check(EntryType type, Bytes body) _must_check_;

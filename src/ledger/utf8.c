@@ -1,0 +1,43 @@
+#include "ledger/utf8.h"
+
+/* The length of the well-formed sequence at the front, 0 where there is none. */
+static size_t sequence(const uint8_t *p, size_t len) {
+        uint8_t low = 0x80, high = 0xbf;
+        size_t n;
+
+        if (p[0] < 0x80)
+                return 1;
+        if (p[0] < 0xc2 || p[0] > 0xf4)
+                return 0;
+        if (p[0] < 0xe0) {
+                n = 2;
+        } else if (p[0] < 0xf0) {
+                n = 3;
+                if (p[0] == 0xe0)
+                        low = 0xa0; /* overlong below */
+                else if (p[0] == 0xed)
+                        high = 0x9f; /* surrogates above */
+        } else {
+                n = 4;
+                if (p[0] == 0xf0)
+                        low = 0x90; /* overlong below */
+                else if (p[0] == 0xf4)
+                        high = 0x8f; /* beyond U+10FFFF above */
+        }
+        if (len < n || p[1] < low || p[1] > high)
+                return 0;
+        for (size_t i = 2; i < n; i++)
+                if (p[i] < 0x80 || p[i] > 0xbf)
+                        return 0;
+        return n;
+}
+
+bool utf8_is_valid(Bytes text) {
+        for (size_t at = 0; at < text.len;) {
+                size_t n = sequence(text.data + at, text.len - at);
+                if (n == 0)
+                        return false;
+                at += n;
+        }
+        return true;
+}
