@@ -24,13 +24,18 @@ typedef struct Device {
         char name[NAME_MAX_LENGTH];
         char model[NAME_MAX_LENGTH]; /* may be empty */
         bool registered;             /* listed in the configuration in force */
+        SubjectId own_subject;       /* "device:<id>" */
         SubjectId subject;           /* whom it belongs to now */
         int64_t assigned_us;         /* wall clock since when, TIME_NONE for always */
         uint32_t stream;             /* ledger stream, 0 until its first entry */
         uint64_t next_seq;           /* the device's own sequence expected next, 0 where unknown */
 } Device;
 
-enum { DEVICES_MAX = 4096, SUBJECTS_MAX = 16384 };
+enum {
+        DEVICES_MAX = 4096,
+        SUBJECTS_MAX = 16384,
+        DEVICE_NAME_MAX = NAME_MAX_LENGTH - 7, /* with the NUL: "device:<id>" is a name too */
+};
 
 typedef struct Registry Registry;
 
@@ -42,21 +47,23 @@ DEFINE_CLEANUP(Registry *, registry_free);
 bool name_is_valid(const char *name);
 
 /* Reads devices.yaml's root (`devices:` list of id, model). All rows are marked unregistered first, then those listed
- * registered; on failure nothing changes. Duplicate ids are refused with both lines. */
+ * registered; on failure nothing is registered or unregistered. Duplicate ids are refused with both lines. */
 int registry_read(Registry *r, const YamlNode *root, Error *e) _must_check_;
 
 const Device *registry_find_device(const Registry *r, const char *name);
 Device *registry_device(Registry *r, DeviceId id);
 size_t registry_device_count(const Registry *r);
-/* A row for a device that no configuration lists: its readings go to quarantine. -ENOSPC at DEVICES_MAX. */
+/* A row for a device that no configuration lists: its readings go to quarantine. -ENOSPC at DEVICES_MAX, -EINVAL where
+ * the name is not valid or has DEVICE_NAME_MAX characters or more. Its row where there is one already. */
 int registry_add_unregistered(Registry *r, const char *name, DeviceId *ret) _must_check_;
 
 const Subject *registry_find_subject(const Registry *r, const char *name);
 const Subject *registry_subject(const Registry *r, SubjectId id);
 size_t registry_subject_count(const Registry *r);
 
-/* From now_us on, the device belongs to the subject, which is made where it is new (-EINVAL where it exists with
- * another kind; a non-empty label replaces the old one). */
+/* From now_us on, the device belongs to the subject, which is made where it is new (-ENOSPC at SUBJECTS_MAX). -EINVAL
+ * where it exists with another kind, where the kind is device (that is what release is for) or where subject or label
+ * is not valid. A non-empty label replaces the old one. */
 int registry_assign(Registry *r, DeviceId device, const char *subject, SubjectKind kind, const char *label,
                 int64_t now_us, SubjectId *ret) _must_check_;
 /* The device is its own subject again. */

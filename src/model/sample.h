@@ -24,7 +24,7 @@ typedef struct SampleList {
         size_t count, room;
 } SampleList;
 
-/* A zeroed sample at the end; NULL where SAMPLES_MAX or memory is reached. */
+/* A sample at the end, zeroed but for its time, which is TIME_NONE; NULL where SAMPLES_MAX or memory is reached. */
 Sample *sample_list_add(SampleList *l);
 void sample_list_clear(SampleList *l);
 void sample_list_done(SampleList *l);
