@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <sys/timex.h>
 #include <time.h>
@@ -32,24 +33,15 @@ void clock_now_full(Stamp *s) {
 
 void clock_boot_id(BootId *ret) {
         char text[37] = "";
-        uint8_t id[BOOT_ID_SIZE];
         size_t n = 0;
 
         memset(ret, 0, sizeof *ret);
         _cleanup_(fd_closep) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
         if (fd < 0 || read(fd, text, sizeof text - 1) != (ssize_t) sizeof text - 1)
                 return;
-        for (const char *p = text; *p && n < sizeof id; p++) {
-                unsigned byte;
-                if (*p == '-')
-                        continue;
-                if (sscanf(p, "%2x", &byte) != 1)
-                        return;
-                id[n++] = (uint8_t) byte;
-                p++;
-        }
-        if (n == sizeof id)
-                memcpy(ret->bytes, id, sizeof id);
+        if (sodium_hex2bin(ret->bytes, sizeof ret->bytes, text, sizeof text - 1, "-", &n, NULL, NULL) < 0 ||
+                        n != sizeof ret->bytes)
+                memset(ret, 0, sizeof *ret);
 }
 
 void clock_format(int64_t wall_us, char ret[static CLOCK_TEXT_SIZE]) {
@@ -107,7 +99,7 @@ static int parse_zone(const char **p, int64_t *ret_us) {
                 return -EINVAL;
         if (hours > 23 || minutes > 59)
                 return -EINVAL;
-        *ret_us = sign * (hours * 60 + minutes) * 60 * USEC_PER_SEC;
+        *ret_us = sign * ((int64_t) hours * 60 + minutes) * 60 * USEC_PER_SEC;
         return 0;
 }
 

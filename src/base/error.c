@@ -3,6 +3,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* The analyzer's wrappers are for callers. */
+#undef error_set
+#undef error_at
+#undef error_prefix
+
 int error_set(Error *e, int code, const char *format, ...) {
         va_list ap;
 

@@ -21,3 +21,16 @@ int error_at(Error *e, int code, const char *file, unsigned line, unsigned colum
 
 /* Puts "context: " before what is there already. */
 int error_prefix(Error *e, int code, const char *format, ...) _printf_(3, 4);
+
+#ifdef __clang_analyzer__
+/* The analyzer does not see into error.c: after `return error_set(...)` the caller's "r < 0" holds. */
+static inline int error_code(int code) {
+        if (code >= 0)
+                __builtin_unreachable();
+        return code;
+}
+#define error_set(e, code, ...) error_code((error_set) (e, code, __VA_ARGS__))
+#define error_at(e, code, file, line, column, ...)                                                          \
+        error_code((error_at) (e, code, file, line, column, __VA_ARGS__))
+#define error_prefix(e, code, ...) error_code((error_prefix) (e, code, __VA_ARGS__))
+#endif
