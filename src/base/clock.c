@@ -39,7 +39,7 @@ void clock_boot_id(BootId *ret) {
         _cleanup_(fd_closep) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
         if (fd < 0 || read(fd, text, sizeof text - 1) != (ssize_t) sizeof text - 1)
                 return;
-        if (sodium_hex2bin(ret->bytes, sizeof ret->bytes, text, sizeof text - 1, "-", &n, NULL, NULL) < 0 ||
+        if (sodium_hex2bin(ret->bytes, sizeof ret->bytes, text, sizeof text - 1, "-", &n, NULL) < 0 ||
                         n != sizeof ret->bytes)
                 memset(ret, 0, sizeof *ret);
 }
@@ -163,7 +163,7 @@ int duration_parse(const char *text, int64_t *ret_us) {
                 { "m", 60 * USEC_PER_SEC },
                 { "h", 3600 * USEC_PER_SEC },
                 { "d", 86400 * USEC_PER_SEC },
-                { "w", 7 * 86400 * USEC_PER_SEC },
+                { "w", 604800 * USEC_PER_SEC },
         };
         const char *p = text;
         int64_t total = 0;
