@@ -4,7 +4,11 @@
 #include "base/error.h"
 #include "base/sha256.h"
 
-enum { NOTE_TEXT_MAX = 1024, ORIGIN_MAX = 200 };
+enum {
+        NOTE_TEXT_MAX = 1024, /* a note of ours, with NUL */
+        NOTE_READ_MAX = 6144, /* a note that is read: ours with the signatures of 16 witnesses */
+        ORIGIN_MAX = 200,
+};
 
 /* The log's key pair. The key name of a note is the origin, and so carries the epoch; the verifier key is
  * "<origin>+<hash>+<base64(0x01 || public)>". */
@@ -14,8 +18,9 @@ typedef struct SigningKey {
 } SigningKey;
 
 int signing_key_generate(SigningKey *ret) _must_check_;
-/* The file's text: "PRIVATE+KEY+..." as of Go's sumdb/note would name an origin; ours is one line
- * "wardstone-signing-key-v1 <base64 seed>". */
+/* The file's text: one line, "wardstone-signing-key-v1 <base64 seed>", newline or not. The form of Go's sumdb/note would name
+ * an origin, and ours changes with each epoch. SIGNING_KEY_TEXT_SIZE bytes are enough for signing_key_format(). */
+enum { SIGNING_KEY_TEXT_SIZE = 80 };
 int signing_key_parse(const char *text, SigningKey *ret, Error *e) _must_check_;
 int signing_key_format(const SigningKey *k, char *ret, size_t size) _must_check_;
 void signing_key_done(SigningKey *k);
@@ -34,6 +39,7 @@ int note_verifier_key(
 int note_verifier_key_parse(const char *text, char *ret_name, size_t name_size,
                 uint8_t ret_public[static 32], Error *e) _must_check_;
 
+/* -EINVAL where the origin can't name a key (empty, a space or a plus in it). */
 int checkpoint_sign(const Checkpoint *c, const SigningKey *k, char ret[static NOTE_TEXT_MAX]) _must_check_;
 /* Parses a note and checks the signature of the key (name: the note's own origin); other signatures (witnesses) are
  * allowed and ignored. -EBADMSG malformed, -EKEYREJECTED no valid signature by that key. */
