@@ -15,14 +15,17 @@ typedef struct Proof {
         uint8_t subkey[KEY_SIZE];
         Hash hashes[MERKLE_PROOF_MAX];
         size_t hash_count;
-        char note[NOTE_TEXT_MAX];
+        char note[NOTE_READ_MAX + 1]; /* the newest checkpoint's, perhaps with witnesses' signatures */
 } Proof;
 
 enum { PROOF_TEXT_MAX = 16 * 1024 };
 
+/* -EINVAL where a length is beyond its limit. */
 int proof_format(const Proof *p, char ret[static PROOF_TEXT_MAX], size_t *ret_len) _must_check_;
+/* Takes only what proof_format() writes. */
 int proof_parse(Bytes text, Proof *ret, Error *e) _must_check_;
-/* Checks body hash, inclusion and the note's signature; *ret_checkpoint is what it was proven against, and where the body
- * is readable (plain or disclosed) ret_plain (BODY_MAX) and *ret_plain_len get it, else *ret_plain_len is 0. */
+/* Checks body hash, inclusion, the note's signature, and that a body that is readable (plain or disclosed) is one of its
+ * type; *ret_checkpoint is what it was proven against. ret_plain (BODY_MAX) and *ret_plain_len get the readable body, else
+ * *ret_plain_len is 0. */
 int proof_verify(const Proof *p, const uint8_t public[static 32], Checkpoint *ret_checkpoint,
                 uint8_t *ret_plain, size_t *ret_plain_len, Error *e) _must_check_;
