@@ -1,0 +1,493 @@
+/* A worker process may crash, hang, lie, babble or be missing: the loop goes on, each call is answered exactly once, and a
+ * new process comes. */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "worker/worker.h"
+
+enum { DEADLINE_S = 20 };
+
+typedef struct Fixture {
+        sd_event *event;
+        Worker *worker;
+        unsigned ready, backoffs, starts;
+        char reason[256];
+        unsigned replies;
+        int result;
+        json_t *reply;
+        char *state; /* what the plugin saved */
+        bool late;   /* answer requests later */
+        unsigned requests;
+        char folder[64];
+} Fixture;
+
+static void on_state(void *userdata, Worker *w, WorkerState state, const char *reason) {
+        Fixture *f = userdata;
+
+        f->ready += state == WORKER_READY;
+        f->starts += state == WORKER_STARTING;
+        f->backoffs += state == WORKER_BACKOFF;
+        if (reason)
+                (void) snprintf(f->reason, sizeof f->reason, "%s", reason);
+}
+
+static json_t *on_request(void *userdata, Worker *w, const json_t *request) {
+        Fixture *f = userdata;
+        const char *op = json_string_value(json_object_get(request, "op"));
+
+        f->requests++;
+        if (f->late)
+                return NULL;
+        if (streq(op, "save")) {
+                free(f->state);
+                f->state = strdup(json_string_value(json_object_get(request, "state")));
+                return json_pack("{s:i}", "r", 0);
+        }
+        return json_pack("{s:i,s:s}", "r", 0, "state", f->state ? f->state : "");
+}
+
+static void on_reply(void *userdata, Worker *w, int r, const json_t *reply) {
+        Fixture *f = userdata;
+
+        f->replies++;
+        f->result = r;
+        json_decref(f->reply);
+        f->reply = json_deep_copy(reply);
+}
+
+static const char *in_build(const char *path, char ret[static 512]) {
+        const char *build = getenv("WARDSTONE_BUILD");
+
+        assert_non_null(build);
+        (void) snprintf(ret, 512, "%s/%s", build, path);
+        return ret;
+}
+
+static int start(Fixture *f, const char *plugin, const char *open, int64_t timeout_us, Error *e) {
+        char program[512], path[512];
+        json_t *config = json_pack("{s:s}", "open", open);
+        const WorkerOptions o = {
+                .name = "test",
+                .program = in_build("src/worker/wardstone-worker", program),
+                .plugin = in_build(plugin, path),
+                .state_dir = f->folder,
+                .config = config,
+                .call_timeout_us = timeout_us,
+                .backoff_min_us = 2 * USEC_PER_MSEC,
+                .backoff_max_us = 20 * USEC_PER_MSEC,
+        };
+        const WorkerCallbacks c = { .state = on_state, .request = on_request, .userdata = f };
+
+        int r = worker_new(f->event, &o, &c, &f->worker, e);
+        json_decref(config);
+        return r;
+}
+
+#define UNRULY "tests/unit/plugins/unruly.so"
+
+/* Runs the loop until *counter is at least value. */
+static void wait_for(Fixture *f, const unsigned *counter, unsigned value) {
+        Stamp start_time = { 0 }, now = { 0 };
+
+        clock_now(&start_time);
+        while (*counter < value) {
+                assert_true(sd_event_run(f->event, 100 * USEC_PER_MSEC) >= 0);
+                clock_now(&now);
+                if (now.mono_us - start_time.mono_us > DEADLINE_S * USEC_PER_SEC)
+                        fail_msg("nothing came within %d s (last reason: %s)", DEADLINE_S, f->reason);
+        }
+}
+
+static void start_ready(Fixture *f, int64_t timeout_us) {
+        Error e = { "" };
+
+        if (start(f, UNRULY, "", timeout_us, &e) < 0)
+                fail_msg("%s", e.message);
+        wait_for(f, &f->ready, 1);
+        assert_int_equal(worker_state(f->worker), WORKER_READY);
+}
+
+static void command(Fixture *f, const char *origin) {
+        json_t *args = json_pack("{s:s}", "origin", origin);
+
+        assert_int_equal(worker_call(f->worker, "head", args, on_reply, f), 0);
+        json_decref(args);
+}
+
+static int command_wait(Fixture *f, const char *origin) {
+        unsigned before = f->replies;
+
+        command(f, origin);
+        wait_for(f, &f->replies, before + 1);
+        return f->result;
+}
+
+/* The call fails with r, and a new process answers the next one. */
+static void assert_recovers(Fixture *f, const char *origin, int r, const char *reason) {
+        unsigned ready = f->ready;
+
+        assert_int_equal(command_wait(f, origin), r);
+        assert_null(f->reply);
+        if (f->backoffs == 0)
+                wait_for(f, &f->backoffs, 1);
+        if (!strstr(f->reason, reason))
+                fail_msg("expected '%s', got '%s'", reason, f->reason);
+        wait_for(f, &f->ready, ready + 1);
+        assert_int_equal(command_wait(f, "ok"), 0);
+}
+
+static int set_up(void **state) {
+        Fixture *f = calloc(1, sizeof *f);
+
+        if (!f || sd_event_new(&f->event) < 0)
+                return -1;
+        (void) snprintf(f->folder, sizeof f->folder, "/tmp/test-worker-XXXXXX");
+        *state = f;
+        return mkdtemp(f->folder) ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+        Fixture *f = *state;
+        char path[128];
+
+        worker_free(f->worker);
+        sd_event_unref(f->event);
+        json_decref(f->reply);
+        free(f->state);
+        (void) snprintf(path, sizeof path, "%s/closed", f->folder);
+        (void) unlink(path);
+        (void) rmdir(f->folder);
+        free(f);
+        return 0;
+}
+
+static void calls_are_answered(void **state) {
+        Fixture *f = *state;
+        char expected[128];
+
+        start_ready(f, 0);
+        assert_int_equal(command_wait(f, "name"), 0);
+        (void) snprintf(expected, sizeof expected, "test %s", f->folder);
+        assert_string_equal(json_string_value(json_object_get(f->reply, "receipt")), expected);
+        assert_int_equal(json_integer_value(json_object_get(f->reply, "final_size")), 0);
+}
+
+static void a_checkpoint_arrives_whole(void **state) {
+        static const char hash[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+        Fixture *f = *state;
+
+        start_ready(f, 0);
+        json_t *args = json_pack("{s:s,s:s,s:I,s:I,s:s,s:[s]}", "origin", "w/1", "note", "note", "old_size",
+                        INT64_MAX - 1, "size", INT64_MAX, "root", hash, "proof", hash);
+        assert_int_equal(worker_call(f->worker, "anchor", args, on_reply, f), 0);
+        json_decref(args);
+        wait_for(f, &f->replies, 1);
+        assert_int_equal(f->result, 0);
+        assert_true(json_integer_value(json_object_get(f->reply, "size")) == INT64_MAX);
+        assert_string_equal(json_string_value(json_object_get(f->reply, "root")), hash);
+        assert_string_equal(
+                        json_string_value(json_object_get(f->reply, "receipt")), "note 9223372036854775806");
+}
+
+static void malformed_calls_are_refused(void **state) {
+        Fixture *f = *state;
+
+        start_ready(f, 0);
+        assert_int_equal(worker_call(f->worker, "anchor", NULL, on_reply, f), 0);
+        wait_for(f, &f->replies, 1);
+        assert_int_equal(f->result, -EAGAIN);
+        assert_int_equal(worker_call(f->worker, "deliver", NULL, on_reply, f), 0);
+        wait_for(f, &f->replies, 2);
+        assert_int_equal(f->result, -EINVAL);
+        assert_int_equal(f->backoffs, 0);
+}
+
+static void failures_carry_their_kind_and_text(void **state) {
+        static const struct {
+                const char *command;
+                int r;
+                const char *error;
+        } cases[] = {
+                { "retry", -EAGAIN, "try later" },
+                { "contradicted", -EBADMSG, "a fork" },
+                { "configuration", -EINVAL, "no funds ?" },
+                { "nonsense", -EAGAIN, "plugin returned 42, which is no result" },
+                { "impossible", -EAGAIN, "plugin gave an impossible head" },
+        };
+        Fixture *f = *state;
+
+        start_ready(f, 0);
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                assert_int_equal(command_wait(f, cases[i].command), cases[i].r);
+                assert_string_equal(json_string_value(json_object_get(f->reply, "error")), cases[i].error);
+        }
+        assert_int_equal(f->backoffs, 0);
+}
+
+static void state_is_saved_through_the_parent(void **state) {
+        Fixture *f = *state;
+
+        start_ready(f, 0);
+        assert_int_equal(command_wait(f, "keep:signed transaction"), 0);
+        assert_string_equal(f->state, "c2lnbmVkIHRyYW5zYWN0aW9u");
+        assert_string_equal(json_string_value(json_object_get(f->reply, "receipt")), "signed transaction");
+}
+
+static void a_late_answer_is_waited_for(void **state) {
+        Fixture *f = *state;
+
+        start_ready(f, 0);
+        f->late = true;
+        command(f, "keep:x");
+        wait_for(f, &f->requests, 1);
+        assert_int_equal(f->replies, 0);
+        json_t *no = json_pack("{s:i,s:s}", "r", -EIO, "error", "disk full");
+        worker_answer(f->worker, no);
+        worker_answer(f->worker, no); /* one too many is nothing */
+        json_decref(no);
+        wait_for(f, &f->replies, 1);
+        assert_int_equal(f->result, -EAGAIN);
+        assert_string_equal(json_string_value(json_object_get(f->reply, "error")), "saved state: disk full");
+        assert_int_equal(command_wait(f, "ok"), 0);
+}
+
+static void a_late_answer_may_not_come_at_all(void **state) {
+        Fixture *f = *state;
+
+        start_ready(f, 300 * USEC_PER_MSEC);
+        f->late = true;
+        assert_recovers(f, "keep:x", -ETIMEDOUT, "call not answered within 300ms");
+}
+
+static void crash(void **state) {
+        start_ready(*state, 0);
+        assert_recovers(*state, "crash", -ECONNRESET, "killed by signal 6");
+}
+
+static void exit_at_once(void **state) {
+        start_ready(*state, 0);
+        assert_recovers(*state, "exit", -ECONNRESET, "ended with status 7");
+}
+
+static void hang(void **state) {
+        start_ready(*state, 400 * USEC_PER_MSEC);
+        assert_recovers(*state, "hang", -ETIMEDOUT, "call not answered within 400ms");
+}
+
+static void closed_socket(void **state) {
+        start_ready(*state, 0);
+        assert_recovers(*state, "close", -ECONNRESET, "closed its socket");
+}
+
+static void garbage(void **state) {
+        start_ready(*state, 0);
+        assert_recovers(*state, "garbage", -ECONNRESET, "malformed message");
+}
+
+static void reply_to_another_call(void **state) {
+        start_ready(*state, 0);
+        assert_recovers(*state, "unasked", -ECONNRESET, "nobody waits for");
+}
+
+static void oversize(void **state) {
+        start_ready(*state, 0);
+        assert_recovers(*state, "oversize", -ECONNRESET, "too long");
+}
+
+static void endless_requests(void **state) {
+        start_ready(*state, 0);
+        assert_recovers(*state, "beg", -ECONNRESET, "asked too often");
+}
+
+static void killed_from_outside_while_idle(void **state) {
+        Fixture *f = *state;
+        char line[256], command_line[128];
+
+        start_ready(f, 0);
+        /* the only child of this process */
+        (void) snprintf(command_line, sizeof command_line, "/proc/self/task/%d/children", getpid());
+        FILE *children = fopen(command_line, "re");
+        assert_non_null(children);
+        assert_non_null(fgets(line, sizeof line, children));
+        (void) fclose(children);
+        assert_int_equal(kill((pid_t) strtol(line, NULL, 10), SIGKILL), 0);
+        wait_for(f, &f->ready, 2);
+        assert_non_null(strstr(f->reason, "killed by signal 9"));
+        assert_int_equal(command_wait(f, "ok"), 0);
+}
+
+static void slow_calls_wait_in_turn_and_the_queue_is_bounded(void **state) {
+        Fixture *f = *state;
+
+        /* longer than one slow call, shorter than all: the clock of a call runs from when it is sent */
+        start_ready(f, 900 * USEC_PER_MSEC);
+        for (unsigned i = 0; i < 5; i++)
+                command(f, "slow");
+        while (worker_pending(f->worker) < 64)
+                command(f, "ok");
+        assert_int_equal(worker_call(f->worker, "head", NULL, on_reply, f), -EBUSY);
+        assert_int_equal(f->replies, 0);
+        wait_for(f, &f->replies, 64);
+        assert_int_equal(f->result, 0);
+        assert_int_equal(worker_pending(f->worker), 0);
+        assert_int_equal(f->backoffs, 0);
+}
+
+static void calls_behind_a_crash_are_answered_before_the_state_changes(void **state) {
+        Fixture *f = *state;
+
+        start_ready(f, 0);
+        command(f, "crash");
+        command(f, "ok");
+        command(f, "ok");
+        wait_for(f, &f->backoffs, 1);
+        assert_int_equal(f->replies, 3);
+        assert_int_equal(f->result, -ECONNRESET);
+        assert_int_equal(worker_call(f->worker, "head", NULL, on_reply, f), -ENOTCONN);
+}
+
+static void freeing_answers_what_is_outstanding_and_closes_the_plugin(void **state) {
+        Fixture *f = *state;
+        char path[128];
+
+        start_ready(f, 0);
+        command(f, "slow");
+        command(f, "ok");
+        f->worker = worker_free(f->worker);
+        assert_int_equal(f->replies, 2);
+        assert_int_equal(f->result, -ECONNRESET);
+        (void) snprintf(path, sizeof path, "%s/closed", f->folder);
+        assert_int_equal(access(path, F_OK), 0);
+}
+
+static void freeing_ends_a_hanging_worker(void **state) {
+        Fixture *f = *state;
+
+        start_ready(f, 0);
+        command(f, "hang");
+        f->worker = worker_free(f->worker);
+        assert_int_equal(f->replies, 1);
+}
+
+static void calls_before_the_start_are_refused(void **state) {
+        Fixture *f = *state;
+        Error e = { "" };
+
+        assert_int_equal(start(f, UNRULY, "", 0, &e), 0);
+        assert_int_equal(worker_state(f->worker), WORKER_STARTING);
+        assert_int_equal(worker_call(f->worker, "head", NULL, on_reply, f), -ENOTCONN);
+}
+
+static void oversize_calls_are_refused(void **state) {
+        Fixture *f = *state;
+        static char text[WORKER_MESSAGE_MAX];
+
+        memset(text, 'a', sizeof text - 1);
+        start_ready(f, 0);
+        json_t *args = json_pack("{s:s}", "origin", text);
+        assert_int_equal(worker_call(f->worker, "head", args, on_reply, f), -EMSGSIZE);
+        json_decref(args);
+        assert_int_equal(command_wait(f, "ok"), 0);
+}
+
+/* A start that fails is tried again and again, with the reason. */
+static void assert_start_fails(Fixture *f, const char *plugin, const char *open, const char *reason) {
+        Error e = { "" };
+
+        if (start(f, plugin, open, 300 * USEC_PER_MSEC, &e) < 0)
+                fail_msg("%s", e.message);
+        wait_for(f, &f->backoffs, 3);
+        assert_true(f->starts >= 2);
+        assert_int_equal(f->ready, 0);
+        if (!strstr(f->reason, reason))
+                fail_msg("expected '%s', got '%s'", reason, f->reason);
+}
+
+static void another_abi(void **state) {
+        assert_start_fails(*state, "tests/unit/plugins/stranger.so", "",
+                        "built for plugin ABI 99, this gateway has 1");
+}
+
+static void no_plugin_in_the_object(void **state) {
+        assert_start_fails(*state, "tests/unit/plugins/hollow.so", "", "exports neither");
+}
+
+static void not_an_object(void **state) {
+        assert_start_fails(*state, "build.ninja", "", "cannot load plugin");
+}
+
+static void open_fails(void **state) {
+        assert_start_fails(*state, UNRULY, "configuration", "no funds");
+}
+
+static void open_crashes(void **state) {
+        assert_start_fails(*state, UNRULY, "crash", "killed by signal 6");
+}
+
+static void open_exits(void **state) {
+        assert_start_fails(*state, UNRULY, "exit", "ended with status 7");
+}
+
+static void open_hangs(void **state) {
+        assert_start_fails(*state, UNRULY, "hang", "start not answered within 300ms");
+}
+
+static void missing_files_are_said_at_once(void **state) {
+        Fixture *f = *state;
+        const WorkerCallbacks c = { .userdata = f };
+        WorkerOptions o = {
+                .name = "test", .program = "/nonexistent/worker", .plugin = "/nonexistent/plugin.so"
+        };
+        Error e = { "" };
+
+        assert_int_equal(worker_new(f->event, &o, &c, &f->worker, &e), -ENOENT);
+        assert_non_null(strstr(e.message, "/nonexistent/worker"));
+        o.program = "/bin/true";
+        assert_int_equal(worker_new(f->event, &o, &c, &f->worker, &e), -ENOENT);
+        assert_non_null(strstr(e.message, "/nonexistent/plugin.so"));
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                CASE(calls_are_answered),
+                CASE(a_checkpoint_arrives_whole),
+                CASE(malformed_calls_are_refused),
+                CASE(failures_carry_their_kind_and_text),
+                CASE(state_is_saved_through_the_parent),
+                CASE(a_late_answer_is_waited_for),
+                CASE(a_late_answer_may_not_come_at_all),
+                CASE(crash),
+                CASE(exit_at_once),
+                CASE(hang),
+                CASE(closed_socket),
+                CASE(garbage),
+                CASE(reply_to_another_call),
+                CASE(oversize),
+                CASE(endless_requests),
+                CASE(killed_from_outside_while_idle),
+                CASE(slow_calls_wait_in_turn_and_the_queue_is_bounded),
+                CASE(calls_behind_a_crash_are_answered_before_the_state_changes),
+                CASE(freeing_answers_what_is_outstanding_and_closes_the_plugin),
+                CASE(freeing_ends_a_hanging_worker),
+                CASE(calls_before_the_start_are_refused),
+                CASE(oversize_calls_are_refused),
+                CASE(another_abi),
+                CASE(no_plugin_in_the_object),
+                CASE(not_an_object),
+                CASE(open_fails),
+                CASE(open_crashes),
+                CASE(open_exits),
+                CASE(open_hangs),
+                CASE(missing_files_are_said_at_once),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
