@@ -136,6 +136,18 @@ unsigned yaml_column(const YamlNode *n) {
         return y ? (unsigned) y->start_mark.column + 1 : 0;
 }
 
+unsigned yaml_column_at(const YamlNode *n, size_t i) {
+        const yaml_node_t *y = node_of(n);
+
+        if (!y || y->type != YAML_SCALAR_NODE || y->start_mark.line != y->end_mark.line)
+                return 0;
+        /* what the text is longer by in the file is its quotes, or there are escapes in it */
+        size_t extra = y->end_mark.column - y->start_mark.column - y->data.scalar.length;
+        if (extra != 0 && extra != 2)
+                return 0;
+        return (unsigned) (y->start_mark.column + 1 + extra / 2 + i);
+}
+
 int yaml_error(const YamlNode *n, Error *e, int code, const char *format, ...) {
         char message[ERROR_MESSAGE_MAX];
         va_list ap;
@@ -159,6 +171,11 @@ bool yaml_is_sequence(const YamlNode *n) {
 bool yaml_is_scalar(const YamlNode *n) {
         const yaml_node_t *y = node_of(n);
         return y && y->type == YAML_SCALAR_NODE;
+}
+
+bool yaml_is_quoted(const YamlNode *n) {
+        const yaml_node_t *y = node_of(n);
+        return y && y->type == YAML_SCALAR_NODE && y->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
 }
 
 size_t yaml_length(const YamlNode *n) {

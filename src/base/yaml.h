@@ -30,6 +30,8 @@ YamlNode yaml_root(YamlDocument *d);
 const char *yaml_path(const YamlNode *n);
 unsigned yaml_line(const YamlNode *n);   /* from 1 */
 unsigned yaml_column(const YamlNode *n); /* from 1 */
+/* The column of byte i of an ASCII scalar on one line; 0 where it cannot be told (folded over lines, escapes). */
+unsigned yaml_column_at(const YamlNode *n, size_t i);
 
 /* "file:line:column: ..." at the node; returns code. */
 int yaml_error(const YamlNode *n, Error *e, int code, const char *format, ...) _printf_(4, 5);
@@ -40,6 +42,7 @@ static inline bool yaml_present(const YamlNode *n) {
 bool yaml_is_mapping(const YamlNode *n);
 bool yaml_is_sequence(const YamlNode *n);
 bool yaml_is_scalar(const YamlNode *n);
+bool yaml_is_quoted(const YamlNode *n); /* a scalar in quotes or a block: a text whatever it looks like */
 
 /* Number of items of a sequence or of pairs of a mapping; 0 for a scalar or an absent node. */
 size_t yaml_length(const YamlNode *n);
