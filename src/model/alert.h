@@ -19,6 +19,7 @@ typedef struct RuleOutcome {
         Truth truth;
         double value;    /* of the vital that the rule compares, NaN where there is none */
         int64_t time_us; /* of the reading or the timer that made it */
+        int64_t mono_us; /* when it came to be, monotonic: a late timer tells of what was before now */
 } RuleOutcome;
 
 /* What lifecycle needs to know of a rule. Strings belong to the rule set. */
