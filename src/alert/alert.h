@@ -1,16 +1,31 @@
 /* The life of alerts: pending, active, resolved. Pure: time is an argument, transitions go to a callback.
- * (monotonic time is used for durations, wall time for what is recorded.) */
+ * (monotonic time is used for durations, wall time for what is recorded.)
+ *
+ * What an outcome does to the alert of its rule and subject:
+ *
+ *             none                    pending                  active
+ *   true      pending, or at once     raised after `for`       stays
+ *             raised without `for`
+ *   false     nothing                 dropped                  resolved after `keep_firing_for` of false
+ *   unknown   nothing                 dropped                  stays; `keep_firing_for` starts anew
+ *
+ * `for` means that fresh values were true all that time: a sensor that falls off in the middle does not raise an alert
+ * from a stale value (absent() in a rule covers its silence). Nor does unknown ever resolve one. */
 #pragma once
 
 #include "model/alert.h"
 
 typedef struct AlertManager AlertManager;
 
-/* Called for each raise and resolve, in order. */
+/* Called for each raise and resolve, in order. May raise technical alerts, nothing else of the manager. */
 typedef void (*AlertEventFn)(void *userdata, const AlertEvent *e);
 
 enum {
-        ALERTS_MAX = 65536 /* alerts in any state but inactive; beyond it the lowest priority is shed and counted */
+        /* Alerts in any state but inactive (about 600 bytes each). Beyond it the newest alert of the lowest priority
+         * is shed for one of a higher priority (with a resolving event that says so, where it was active); where there
+         * is none lower, the new one is not begun. Both are counted. */
+        ALERTS_MAX = 65536,
+        ALERT_ID_SIZE = 16, /* bytes, twice as many hexadecimal digits */
 };
 
 int alert_manager_new(
@@ -18,20 +33,30 @@ int alert_manager_new(
 AlertManager *alert_manager_free(AlertManager *m);
 DEFINE_CLEANUP(AlertManager *, alert_manager_free);
 
-/* What a rule says; rule strings are copied where needed. */
+/* What a rule says; rule strings are copied where needed. What ran out before the outcome's mono_us comes first, so that
+ * events do not depend on how late a timer is; outcomes come in order of mono_us. An alert's since is the outcome's time of its first truth, its
+ * id SHA-256 over rule name, NUL, subject name, NUL and since (8 bytes big-endian), cut to ALERT_ID_SIZE: the same
+ * reading gives the same id again after a crash. Where that very alert has just been resolved (a device whose clock is
+ * coarse), since is moved on by a microsecond. -ENOMEM. */
 int alert_manager_outcome(AlertManager *m, const RuleOutcome *o, const AlertRule *rule, const Stamp *now);
-/* A technical alert of the gateway itself, by name; raising what is active or clearing what is not is nothing. */
+/* A technical alert of the gateway itself, by name; raising what is active or clearing what is not is nothing. -EINVAL
+ * for a name of ALERT_NAME_MAX bytes or more, -ENOMEM. */
 int alert_manager_raise(AlertManager *m, const char *name, const char *summary, const Stamp *now);
-int alert_manager_clear(AlertManager *m, const char *name, const Stamp *now);
-/* `for` and `keep_firing_for` running out. */
+void alert_manager_clear(AlertManager *m, const char *name, const Stamp *now);
+/* `for` and `keep_firing_for` running out. The event's time is when they did, however late the call is. */
 void alert_manager_tick(AlertManager *m, const Stamp *now);
 int64_t alert_manager_deadline(const AlertManager *m); /* monotonic us; INT64_MAX: never */
 
-/* Over a restart: an active alert as the store kept it (no event is made). */
+/* Over a restart: an active alert as the store kept it (no event is made). Readings from before it began, which are
+ * replayed to fill the rules' state, may resolve it and raise it again, under the same id. */
 int alert_manager_restore(AlertManager *m, const AlertEvent *active);
-/* Rules that are gone after a reload: their alerts are resolved, with an event. */
+/* Rules that are gone after a reload: their alerts are resolved, with an event. The gateway's own are not asked for. */
 void alert_manager_retain(AlertManager *m, bool (*keep)(void *userdata, const char *rule), void *userdata,
                 const Stamp *now);
+/* The subject left its last device, no reading will end its alerts: they are resolved, with an event. */
+void alert_manager_release(AlertManager *m, SubjectId subject, const Stamp *now);
 /* Active alerts, oldest first. */
 typedef void (*AlertVisitFn)(void *userdata, const AlertEvent *e);
 void alert_manager_visit(const AlertManager *m, AlertVisitFn fn, void *userdata);
+/* How many were shed since the start. */
+uint64_t alert_manager_shed(const AlertManager *m);

@@ -1,0 +1,25 @@
+/* The alerts that there are, by rule and subject. */
+#pragma once
+
+#include "base/heap.h"
+#include "model/alert.h"
+
+typedef struct Alert {
+        AlertEvent event; /* state: pending or active */
+        HeapNode timer;   /* `for` or `keep_firing_for` running */
+        uint32_t hash;
+        struct Alert *older, *newer; /* of its priority */
+} Alert;
+
+/* Open addressing with linear probing; room is a power of two, at most half of it is used. */
+typedef struct AlertTable {
+        Alert **alerts;
+        size_t count, room;
+} AlertTable;
+
+uint32_t alert_hash(const char *rule, SubjectId subject);
+Alert *alert_table_find(const AlertTable *t, uint32_t hash, const char *rule, SubjectId subject);
+/* Its rule and subject aren't in yet; hash is filled in. */
+int alert_table_add(AlertTable *t, Alert *a) _must_check_;
+void alert_table_remove(AlertTable *t, const Alert *a);
+void alert_table_done(AlertTable *t); /* frees the alerts, too */
