@@ -19,6 +19,7 @@ typedef enum Verdict {
 
 const char *verdict_name(Verdict v); /* "accepted", "duplicate", "no_value", ... */
 
+/* Zero members take their defaults. */
 typedef struct ValidatorOptions {
         int64_t skew_past_us; /* device time further back than that is still believed but late; default 7 days */
         int64_t skew_future_us; /* device time further ahead is FLAG_TIME_SKEWED; default 2 min */
@@ -43,11 +44,21 @@ typedef struct Arrival {
         bool retained;
 } Arrival;
 
-/* One sample of a device. On VERDICT_ACCEPTED *ret is complete (device, subject, vital, canonical value, flags) and its
+/* The vital is what sample_vital() says, by name, else by alias or LOINC code, else by a unit that only one vital has in
+ * SenML: beat/min (hr), %RH (humidity), %EL (battery).
+ *
+ * One sample of a device. On VERDICT_ACCEPTED *ret is complete (device, subject, vital, canonical value, flags) and its
  * identity is remembered; values outside the plausible range are accepted with FLAG_IMPLAUSIBLE.
- * Identity: (device, vital, device time or device sequence, value). Without time and sequence the identity is
- * (device, vital, value), and it counts as a duplicate only where arrival->redelivered is set as well.
- * device->next_seq is advanced. *ret_gap is always set. */
+ *
+ * Identity: (device, vital, device time and device sequence as far as given, value). It counts as a duplicate where it is
+ * known and
+ *   - the payload gives a device time, or
+ *   - it gives a sequence that is not beyond what the device sent last, nor further behind than a retransmission can be: a
+ *     counter that wrapped or began anew gives the same numbers to new measurements, or
+ *   - arrival->redelivered or arrival->retained says that it may have come before.
+ * SenML's times relative to now give another identity at each delivery: such a reading can be stored twice.
+ *
+ * device->next_seq is advanced, but for duplicates and retained copies. *ret_gap is always set. */
 Verdict validate_sample(Validator *v, const Sample *s, const Arrival *arrival, Registry *registry,
                 Reading *ret, SequenceGap *ret_gap);
 

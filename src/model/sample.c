@@ -2,6 +2,15 @@
 
 enum { FIRST_ROOM = 16 };
 
+const char *sample_vital(const Sample *s) {
+        const char *vital = s->name;
+
+        for (const char *p = s->name; *p; p++)
+                if (*p == ':' || *p == '/')
+                        vital = p + 1;
+        return vital;
+}
+
 Sample *sample_list_add(SampleList *l) {
         if (l->count >= SAMPLES_MAX)
                 return NULL;

@@ -18,6 +18,10 @@ typedef struct Sample {
         uint16_t flags; /* ReadingFlag said by the device */
 } Sample;
 
+/* What of the name says the vital: all behind its last ':' or '/' ("urn:dev:ow:10e2073a01080063:hr", "bed7/hr"), which is
+ * how RFC 8428's examples join a device's base name and a sensor's name. */
+const char *sample_vital(const Sample *s);
+
 /* Samples of one payload, in a buffer that is used again and again. */
 typedef struct SampleList {
         Sample *items;
