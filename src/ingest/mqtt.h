@@ -34,3 +34,7 @@ const char *mqtt_options_name(const MqttOptions *o);
  * must outlive the source. Free with source->ops->free(). */
 int mqtt_source_new(sd_event *event, const MqttOptions *o, const SourceSink *sink, Source **ret,
                 Error *e) _must_check_;
+
+/* Checks, within a second, that this libmosquitto acknowledges only when it is told to write: the property that the
+ * guarantee rests on. -EPROTO where it doesn't: the daemon must not start. */
+int mqtt_selftest(Error *e) _must_check_;
