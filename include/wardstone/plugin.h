@@ -48,7 +48,8 @@ struct wardstone_host {
 
         /* Keeps up to WARDSTONE_STATE_MAX bytes over crashes and restarts, replacing what was kept before. WARDSTONE_OK
          * only once it is on disk: save what is needed to settle an unknown outcome (a signed transaction, its hash)
-         * before sending it. Chain plugins only. At most 16 calls of save and load within one call of the plugin. */
+         * before sending it. Chain plugins only, and not from within open(). At most 16 calls of save and load within one
+         * call of the plugin. */
         int (*save)(const struct wardstone_host *host, const void *state, size_t size);
         /* What was saved last; *ret_size is 0 where nothing ever was. state has WARDSTONE_STATE_MAX bytes. */
         int (*load)(const struct wardstone_host *host, void *state, size_t *ret_size);

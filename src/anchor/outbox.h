@@ -9,6 +9,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <systemd/sd-event.h>
 
 #include "base/error.h"
@@ -74,6 +75,7 @@ typedef struct OutboxOptions {
         void *userdata;
 } OutboxOptions;
 
+/* The ledger is asked already. A damaged state file is -EINVAL: it is never guessed what was under way. */
 int outbox_new(sd_event *event, const OutboxOptions *o, const OutboxLedger *ledger, Outbox **ret,
                 Error *e) _must_check_;
 /* After the worker behind its link. */
