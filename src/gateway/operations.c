@@ -1,0 +1,132 @@
+#include "gateway/operations.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "gateway/internal.h"
+
+static const struct {
+        const char *name;
+        OperationFn run;
+} operations[] = {
+        { "status", operation_status },
+        { "board", operation_board },
+        { "tail", operation_tail },
+        { "devices", operation_devices },
+        { "assign", operation_assign },
+        { "release", operation_release },
+        { "reload", operation_reload },
+        { "readings", operation_readings },
+        { "alerts", operation_alerts },
+        { "quarantine", operation_quarantine },
+        { "block", operation_block },
+        { "checkpoint", operation_checkpoint },
+        { "prove", operation_prove },
+        { "verify", operation_verify },
+};
+
+int operations_run(Session *s, const json_t *request, Error *e) {
+        const char *name = NULL;
+
+        int r = argument_text(request, "op", &name, e);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; name && i < ELEMENTS(operations); i++)
+                if (streq(operations[i].name, name))
+                        return operations[i].run(s, request, e);
+        return error_set(e, -EOPNOTSUPP, "unknown operation '%.40s'", name ? name : "");
+}
+
+static bool absent(const json_t *v) {
+        return !v || json_is_null(v);
+}
+
+int argument_text(const json_t *request, const char *name, const char **ret, Error *e) {
+        const json_t *v = json_object_get(request, name);
+
+        if (absent(v))
+                return 0;
+        if (!json_is_string(v))
+                return error_set(e, -EINVAL, "%s: expected a text", name);
+        *ret = json_string_value(v);
+        return 0;
+}
+
+int argument_int(const json_t *request, const char *name, int64_t *ret, Error *e) {
+        const json_t *v = json_object_get(request, name);
+
+        if (absent(v))
+                return 0;
+        if (!json_is_integer(v))
+                return error_set(e, -EINVAL, "%s: expected a whole number", name);
+        *ret = json_integer_value(v);
+        return 0;
+}
+
+int argument_uint(const json_t *request, const char *name, uint64_t *ret, Error *e) {
+        int64_t v = -1;
+
+        int r = argument_int(request, name, &v, e);
+        if (r < 0 || absent(json_object_get(request, name)))
+                return r;
+        if (v < 0)
+                return error_set(e, -EINVAL, "%s: expected a number from 0", name);
+        *ret = (uint64_t) v;
+        return 0;
+}
+
+int argument_bool(const json_t *request, const char *name, bool *ret, Error *e) {
+        const json_t *v = json_object_get(request, name);
+
+        if (absent(v))
+                return 0;
+        if (!json_is_boolean(v))
+                return error_set(e, -EINVAL, "%s: expected true or false", name);
+        *ret = json_is_true(v);
+        return 0;
+}
+
+int argument_time(const json_t *request, const char *name, int64_t *ret, Error *e) {
+        const json_t *v = json_object_get(request, name);
+
+        if (absent(v))
+                return 0;
+        if (json_is_integer(v)) {
+                *ret = json_integer_value(v);
+                return 0;
+        }
+        if (!json_is_string(v) || clock_parse(json_string_value(v), ret) < 0)
+                return error_set(e, -EINVAL, "%s: expected a time such as 2026-11-20T08:15:00Z", name);
+        return 0;
+}
+
+json_t *flags_to_json(uint16_t flags) {
+        json_t *list = json_array();
+
+        for (unsigned bit = 0; reading_flag_name(bit); bit++)
+                if (flags & 1u << bit)
+                        (void) json_array_append_new(list, json_string(reading_flag_name(bit)));
+        return list;
+}
+
+static int append_access(Gateway *g, void *argument) {
+        AccessBody *body = argument;
+        uint8_t buffer[256];
+        CborWriter w = cbor_writer(buffer, sizeof buffer);
+        Stamp now = gateway_now(g);
+
+        body->when = gateway_when(g, &now);
+        body_put_access(&w, body);
+        pipeline_append(g, ENTRY_ACCESS, NULL, &w, &now);
+        return 0;
+}
+
+int operations_record_access(Session *s, const char *operation, const char *subject, const char *vital,
+                int64_t from_us, int64_t to_us) {
+        AccessBody body = { .uid = session_uid(s), .from_us = from_us, .to_us = to_us };
+
+        (void) snprintf(body.operation, sizeof body.operation, "%s", operation);
+        (void) snprintf(body.subject, sizeof body.subject, "%s", subject ? subject : "");
+        (void) snprintf(body.vital, sizeof body.vital, "%s", vital ? vital : "");
+        return session_on_loop(s, append_access, &body);
+}

@@ -1,0 +1,45 @@
+/* What can be asked of a running gateway, under the names that every way in shares: the control socket now. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "gateway/control.h"
+
+/* Runs {"op": NAME, ...}: rows go to the session; negative errno with the reason in e. */
+int operations_run(Session *s, const json_t *request, Error *e) _must_check_;
+
+/* One operation; request holds its arguments. */
+typedef int (*OperationFn)(Session *s, const json_t *request, Error *e);
+
+/* Of the gateway's present state (operations_live.c) */
+int operation_status(Session *s, const json_t *request, Error *e) _must_check_;
+int operation_board(Session *s, const json_t *request, Error *e) _must_check_;
+int operation_tail(Session *s, const json_t *request, Error *e) _must_check_;
+int operation_devices(Session *s, const json_t *request, Error *e) _must_check_;
+/* That change something (operations_steer.c) */
+int operation_assign(Session *s, const json_t *request, Error *e) _must_check_;
+int operation_release(Session *s, const json_t *request, Error *e) _must_check_;
+int operation_reload(Session *s, const json_t *request, Error *e) _must_check_;
+/* Of what is recorded (operations_ledger.c) */
+int operation_readings(Session *s, const json_t *request, Error *e) _must_check_;
+int operation_alerts(Session *s, const json_t *request, Error *e) _must_check_;
+int operation_quarantine(Session *s, const json_t *request, Error *e) _must_check_;
+/* Evidence (operations_proof.c) */
+int operation_block(Session *s, const json_t *request, Error *e) _must_check_;
+int operation_checkpoint(Session *s, const json_t *request, Error *e) _must_check_;
+int operation_prove(Session *s, const json_t *request, Error *e) _must_check_;
+int operation_verify(Session *s, const json_t *request, Error *e) _must_check_;
+
+/* Arguments: absent or null is ret unchanged and 0; a wrong type is -EINVAL with the argument's name. */
+int argument_text(const json_t *request, const char *name, const char **ret, Error *e) _must_check_;
+int argument_uint(const json_t *request, const char *name, uint64_t *ret, Error *e) _must_check_;
+int argument_int(const json_t *request, const char *name, int64_t *ret, Error *e) _must_check_;
+int argument_bool(const json_t *request, const char *name, bool *ret, Error *e) _must_check_;
+/* ISO 8601 text, or microseconds since 1970 as a number. */
+int argument_time(const json_t *request, const char *name, int64_t *ret, Error *e) _must_check_;
+
+/* ["implausible", ...]. New reference. */
+json_t *flags_to_json(uint16_t flags);
+/* ACCESS: who read which subject's data. Waits for the loop. */
+int operations_record_access(Session *s, const char *operation, const char *subject, const char *vital,
+                int64_t from_us, int64_t to_us) _must_check_;

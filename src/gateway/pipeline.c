@@ -1,0 +1,408 @@
+/* The way of a reading, one function an arrow:
+ *
+ *   frame -> decode -> validate -> accept -> rules -> alerts -> receivers
+ *                                    |
+ *                                    +-> batch -> commit (1 fsync) -> acknowledge
+ *
+ * A batch closes when it is full, when its time is over, or, where a source has a backlog, as soon as the socket is
+ * drained. From then until the commit is done the sources don't read: an acknowledgement lets all of theirs go that are
+ * waiting (docs/mqtt.md). A store that fails or is slow stops acknowledgements, never alerts. */
+#include "gateway/pipeline.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "base/fault.h"
+#include "gateway/internal.h"
+#include "gateway/log.h"
+#include "gateway/restore.h"
+
+enum { RETRY_US = 1000000, ENTRY_BODY_MAX = 2048 };
+
+void pipeline_init(Pipeline *p) {
+        *p = (Pipeline){
+                .batch_deadline_us = INT64_MAX, .writing_since_us = INT64_MAX, .malformed_us = INT64_MIN
+        };
+}
+
+void pipeline_done(Pipeline *p) {
+        sample_list_done(&p->samples);
+}
+
+/* --- batch --- */
+
+static void open_batch(Gateway *g, const Stamp *now) {
+        if (g->pipeline.batch_deadline_us == INT64_MAX)
+                g->pipeline.batch_deadline_us = now->mono_us + g->config->ledger.batch_age_us;
+}
+
+void pipeline_append(Gateway *g, EntryType type, const Subject *subject, const CborWriter *body,
+                const Stamp *now) {
+        const LedgerItem item = {
+                .type = type,
+                .subject = subject ? subject->name : NULL,
+                .kind = subject ? subject->kind : SUBJECT_PATIENT,
+                .wall_us = now->wall_us,
+                .body = BYTES(body->data, body->len),
+        };
+
+        if (body->overflow || ledger_append(g->ledger, &item) < 0)
+                g->pipeline.shed++;
+        else
+                open_batch(g, now);
+}
+
+void pipeline_append_gap(Gateway *g, GapReason reason, const char *what, int64_t from_us, int64_t to_us,
+                uint64_t first, uint64_t count, const char *detail) {
+        uint8_t buffer[ENTRY_BODY_MAX];
+        CborWriter w = cbor_writer(buffer, sizeof buffer);
+        Stamp now = gateway_now(g);
+        GapBody gap = { .when = gateway_when(g, &now),
+                .reason = reason,
+                .from_us = from_us,
+                .to_us = to_us,
+                .first = first,
+                .count = count };
+        (void) snprintf(gap.what, sizeof gap.what, "%s", what);
+        (void) snprintf(gap.detail, sizeof gap.detail, "%s", detail);
+        body_put_gap(&w, &gap);
+        pipeline_append(g, ENTRY_GAP, NULL, &w, &now);
+}
+
+static int append_reading(Gateway *g, const Reading *r) {
+        uint8_t buffer[256];
+        CborWriter w = cbor_writer(buffer, sizeof buffer);
+        const Subject *subject = registry_subject(g->registry, r->subject);
+        const Vital *vital = catalogue_at(g->catalogue, r->vital);
+        Device *device = registry_device(g->registry, r->device);
+
+        if (device->stream == 0) {
+                int k = ledger_stream(g->ledger, device->name, &device->stream);
+                if (k < 0)
+                        return k;
+        }
+        ReadingBody body = {
+                .when = gateway_when(g, &r->stamp),
+                .value = r->value,
+                .device_time_us = r->device_time_us,
+                .has_seq = r->has_device_seq,
+                .seq = r->device_seq,
+                .flags = r->flags,
+        };
+        memcpy(body.device, device->name, sizeof body.device);
+        memcpy(body.vital, vital->name, sizeof body.vital);
+        memcpy(body.unit, vital->unit, sizeof body.unit);
+        body_put_reading(&w, &body);
+        if (w.overflow)
+                return -ENOSPC;
+        const LedgerItem item = {
+                .type = ENTRY_READING,
+                .stream = device->stream,
+                .subject = subject->name,
+                .kind = subject->kind,
+                .wall_us = r->stamp.wall_us,
+                .body = BYTES(w.data, w.len),
+        };
+        int k = ledger_append(g->ledger, &item);
+        if (k == 0) {
+                g->pipeline.batch_readings++;
+                open_batch(g, &r->stamp);
+        }
+        return k;
+}
+
+/* --- commit --- */
+
+static void pause_sources(Gateway *g) {
+        for (size_t i = 0; i < g->source_count; i++)
+                g->sources[i].source->ops->pause(g->sources[i].source);
+}
+
+static void acknowledge_sources(Gateway *g) {
+        for (size_t i = 0; i < g->source_count; i++)
+                g->sources[i].source->ops->acknowledge(g->sources[i].source);
+}
+
+static void close_batch(Gateway *g, bool seal, const Stamp *now) {
+        Pipeline *p = &g->pipeline;
+        EntryTime when = gateway_when(g, now);
+
+        if (ledger_is_writing(g->ledger)) {
+                p->close_wanted = true;
+                return;
+        }
+        if (p->store == STORE_OK)
+                pause_sources(g);
+        if (fault_ack_early())
+                acknowledge_sources(g);
+        int r = ledger_close_batch(g->ledger, seal, &when, &g->rules_hash);
+        if (r < 0) {
+                log_error("cannot hand a batch to the commit thread: %s", strerror(-r));
+                return;
+        }
+        p->close_wanted = false;
+        p->batch_readings = 0;
+        p->batch_deadline_us = INT64_MAX;
+        p->writing_since_us = now->mono_us;
+}
+
+/* Alerts must go on without the store: nothing since the last acknowledgement is durable, so the sources drop it (their
+ * peers keep it) and deliver live. */
+static void leave_store(Gateway *g, StoreState state, const char *why, const Stamp *now) {
+        Pipeline *p = &g->pipeline;
+        char summary[ALERT_SUMMARY_MAX];
+
+        if (p->store == STORE_OK) {
+                p->store_since = *now;
+                for (size_t i = 0; i < g->source_count; i++)
+                        g->sources[i].source->ops->suspend(g->sources[i].source);
+                validator_forget(g->validator);
+        }
+        if (p->store == STORE_OK || !streq(p->store_error, why))
+                log_error("%s: alerts go on, acknowledgements stop until readings can be stored", why);
+        p->store = state;
+        (void) snprintf(p->store_error, sizeof p->store_error, "%.255s", why);
+        (void) snprintf(summary, sizeof summary, "Readings can't be stored: %.200s", why);
+        (void) alert_manager_raise(g->alerts, "StoreFailed", summary, now);
+}
+
+/* The store works again. What is in it decides what is a duplicate from here on. */
+static void return_to_store(Gateway *g, const Stamp *now) {
+        Pipeline *p = &g->pipeline;
+
+        p->store = STORE_OK;
+        log_notice("readings are stored again");
+        pipeline_append_gap(
+                        g, GAP_STORE, "store", p->store_since.wall_us, now->wall_us, 0, 0, p->store_error);
+        if (p->shed > 0)
+                pipeline_append_gap(g, GAP_SHED, "entries", p->store_since.wall_us, now->wall_us, 0, p->shed,
+                                "entries that found no room while the store failed");
+        p->shed = 0;
+        validator_forget(g->validator);
+        restore_identities(g);
+        (void) alert_manager_clear(g->alerts, "StoreFailed", now);
+        for (size_t i = 0; i < g->source_count; i++)
+                g->sources[i].source->ops->resume(g->sources[i].source);
+}
+
+void pipeline_committed(Gateway *g) {
+        Pipeline *p = &g->pipeline;
+        LedgerResult result;
+        Stamp now = gateway_now(g);
+
+        if (ledger_collect(g->ledger, &result) < 0)
+                return;
+        p->writing_since_us = INT64_MAX;
+        if (result.r < 0) {
+                p->failed++;
+                p->retry_us = now.mono_us + RETRY_US;
+                leave_store(g, STORE_DOWN, result.message, &now);
+                return;
+        }
+        p->batches++;
+        p->entries += result.entries;
+        if (p->store != STORE_OK)
+                return_to_store(g, &now);
+        else
+                acknowledge_sources(g);
+        if (result.sealed)
+                chains_wake(g->chains);
+        if (p->close_wanted)
+                close_batch(g, false, &now);
+}
+
+static void drained(void *userdata, Source *s) {
+        Gateway *g = userdata;
+
+        if (g->pipeline.batch_readings == 0 || g->pipeline.store != STORE_OK || !s->ops->backlogged(s))
+                return;
+        Stamp now = gateway_now(g);
+        close_batch(g, false, &now);
+}
+
+/* --- frame, decode, validate, accept --- */
+
+static void accept_reading(Gateway *g, const Reading *r, bool durable) {
+        if (durable && append_reading(g, r) < 0)
+                g->pipeline.shed++;
+        board_note(g->board, r);
+        (void) rule_engine_reading(g->engine, r, r->stamp.mono_us);
+        silence_note(g, r);
+}
+
+static void note_quarantine(Gateway *g, const Frame *f, Verdict v, const char *reason, const Stamp *now) {
+        char summary[ALERT_SUMMARY_MAX];
+
+        if (f->durable)
+                quarantine_add(g, f, reason, now);
+        g->pipeline.malformed_us = now->mono_us;
+        (void) snprintf(summary, sizeof summary, "A message of %.63s was set aside: %.120s", f->device,
+                        reason);
+        (void) alert_manager_raise(g->alerts,
+                        v == VERDICT_UNKNOWN_DEVICE ? "UnknownDevice" : "MessageRefused", summary, now);
+}
+
+static void validate_samples(Gateway *g, const Frame *f, const Arrival *arrival) {
+        Pipeline *p = &g->pipeline;
+        Device *device = registry_device(g->registry, arrival->device);
+        Verdict worst = VERDICT_ACCEPTED;
+
+        for (size_t i = 0; i < p->samples.count; i++) {
+                SequenceGap gap;
+                Reading reading;
+
+                Verdict v = validate_sample(
+                                g->validator, &p->samples.items[i], arrival, g->registry, &reading, &gap);
+                p->verdicts[v]++;
+                if (gap.count > 0 && f->durable)
+                        pipeline_append_gap(g, GAP_SEQUENCE, device->name, TIME_NONE, TIME_NONE, gap.first,
+                                        gap.count, "");
+                if (v == VERDICT_ACCEPTED)
+                        accept_reading(g, &reading, f->durable);
+                else if (v != VERDICT_DUPLICATE)
+                        worst = v;
+        }
+        if (worst != VERDICT_ACCEPTED)
+                note_quarantine(g, f, worst, verdict_name(worst), &arrival->stamp);
+}
+
+static void handle_frame(void *userdata, Source *s, const Frame *f) {
+        Gateway *g = userdata;
+        Pipeline *p = &g->pipeline;
+        Error e = { "" };
+        Arrival arrival = {
+                .stamp = gateway_now(g), .redelivered = f->redelivered, .retained = f->retained
+        };
+
+        const Device *device = registry_find_device(g->registry, f->device);
+        if (!device || !device->registered) {
+                p->verdicts[VERDICT_UNKNOWN_DEVICE]++;
+                note_quarantine(g, f, VERDICT_UNKNOWN_DEVICE, "unknown_device", &arrival.stamp);
+        } else if (f->payload.len > DECODE_PAYLOAD_MAX) {
+                p->verdicts[VERDICT_OVERSIZED]++;
+                note_quarantine(g, f, VERDICT_OVERSIZED, "oversized", &arrival.stamp);
+        } else if (decode_payload(f->format, f->mapping, f->payload, arrival.stamp.wall_us, &p->samples,
+                                   &e) < 0) {
+                p->verdicts[VERDICT_MALFORMED]++;
+                note_quarantine(g, f, VERDICT_MALFORMED, e.message, &arrival.stamp);
+        } else {
+                arrival.device = device->id;
+                validate_samples(g, f, &arrival);
+        }
+        if (p->batch_readings >= (size_t) g->config->ledger.batch_readings && !ledger_is_writing(g->ledger))
+                close_batch(g, false, &arrival.stamp);
+}
+
+/* --- rules and alerts --- */
+
+void pipeline_outcome(void *userdata, const RuleOutcome *o) {
+        Gateway *g = userdata;
+        Stamp now = gateway_now(g);
+
+        (void) alert_manager_outcome(g->alerts, o, rule_set_rule(g->config->rules, o->rule), &now);
+}
+
+void pipeline_alert(void *userdata, const AlertEvent *event) {
+        Gateway *g = userdata;
+        uint8_t buffer[ENTRY_BODY_MAX];
+        CborWriter w = cbor_writer(buffer, sizeof buffer);
+        Stamp now = gateway_now(g);
+
+        if (restore_defers(g, event))
+                return;
+        receivers_deliver(g->receivers, event);
+        const Subject *subject = event->subject == SUBJECT_NONE
+                                                 ? NULL
+                                                 : registry_subject(g->registry, event->subject);
+        AlertBody body = { .when = gateway_when(g, &now), .event = *event };
+        if (subject)
+                memcpy(body.subject, subject->name, sizeof body.subject);
+        body_put_alert(&w, &body);
+        pipeline_append(g, ENTRY_ALERT, subject, &w, &now);
+        restore_save_alert(g, event);
+        log_message(LOG_NOTICE, NULL, "alert %s %s: %s", event->rule, alert_state_name(event->state),
+                        event->id);
+}
+
+/* --- sources come and go --- */
+
+static SourceWatch *watch_of(Gateway *g, const Source *s) {
+        for (size_t i = 0; i < g->source_count; i++)
+                if (g->sources[i].source == s)
+                        return &g->sources[i];
+        return NULL;
+}
+
+static void source_state(void *userdata, Source *s, bool up, const char *reason) {
+        Gateway *g = userdata;
+        SourceWatch *w = watch_of(g, s);
+        char alert[ALERT_NAME_MAX], summary[ALERT_SUMMARY_MAX];
+        Stamp now = gateway_now(g);
+
+        if (!w)
+                return;
+        (void) snprintf(w->reason, sizeof w->reason, "%s", reason);
+        (void) snprintf(alert, sizeof alert, "SourceDown:%.48s", s->name);
+        if (up) {
+                log_notice("%s: connected", s->name);
+                if (w->down_since_us != TIME_NONE)
+                        pipeline_append_gap(g, GAP_SOURCE_DOWN, s->name, w->down_since_us, now.wall_us, 0, 0,
+                                        "");
+                w->down_since_us = TIME_NONE;
+                (void) alert_manager_clear(g->alerts, alert, &now);
+                return;
+        }
+        log_warning("%s: not connected: %s", s->name, reason);
+        if (w->down_since_us == TIME_NONE)
+                w->down_since_us = now.wall_us;
+        (void) snprintf(summary, sizeof summary, "%.63s is not connected: %.120s", s->name, reason);
+        (void) alert_manager_raise(g->alerts, alert, summary, &now);
+}
+
+SourceSink pipeline_sink(Gateway *g) {
+        return (SourceSink){
+                .frame = handle_frame, .drained = drained, .state = source_state, .userdata = g
+        };
+}
+
+/* --- time --- */
+
+static void watch_store(Gateway *g, const Stamp *now) {
+        Pipeline *p = &g->pipeline;
+
+        if (p->writing_since_us != INT64_MAX && p->store == STORE_OK &&
+                        now->mono_us - p->writing_since_us >= g->config->slow_store_us)
+                leave_store(g, STORE_SLOW, "the disk does not answer in time", now);
+        if (p->store == STORE_DOWN && p->writing_since_us == INT64_MAX && now->mono_us >= p->retry_us) {
+                p->retry_us = now->mono_us + RETRY_US;
+                close_batch(g, false, now);
+        }
+}
+
+void pipeline_tick(Gateway *g, const Stamp *now) {
+        Pipeline *p = &g->pipeline;
+
+        rule_engine_tick(g->engine, now->mono_us, now->wall_us);
+        alert_manager_tick(g->alerts, now);
+        watch_store(g, now);
+        if (p->writing_since_us != INT64_MAX || p->store != STORE_OK)
+                return;
+        if (now->mono_us >= ledger_seal_deadline(g->ledger))
+                close_batch(g, true, now);
+        else if (now->mono_us >= p->batch_deadline_us)
+                close_batch(g, false, now);
+}
+
+int64_t pipeline_deadline(const Gateway *g) {
+        const Pipeline *p = &g->pipeline;
+        int64_t next = MIN(rule_engine_deadline(g->engine), alert_manager_deadline(g->alerts));
+
+        if (p->writing_since_us != INT64_MAX)
+                return p->store == STORE_OK ? MIN(next, p->writing_since_us + g->config->slow_store_us)
+                                            : next;
+        if (p->store == STORE_DOWN)
+                return MIN(next, p->retry_us);
+        next = MIN(next, p->batch_deadline_us);
+        return MIN(next, ledger_seal_deadline(g->ledger));
+}

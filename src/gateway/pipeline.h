@@ -1,0 +1,47 @@
+/* The way of a reading: frame -> decode -> validate -> accept -> commit -> acknowledge. */
+#pragma once
+
+#include "gateway/gateway.h"
+#include "ledger/ledger.h"
+
+typedef enum StoreState {
+        STORE_OK,
+        STORE_SLOW, /* a commit takes too long: alerts go on over the live lanes */
+        STORE_DOWN, /* a commit failed: likewise, and commits are tried again */
+} StoreState;
+
+typedef struct Pipeline {
+        SampleList samples;
+        uint64_t verdicts[VERDICT_COUNT];
+        size_t batch_readings;     /* in the open batch */
+        int64_t batch_deadline_us; /* monotonic; INT64_MAX: nothing waits */
+        bool close_wanted;         /* close as soon as the one being written is done */
+        int64_t writing_since_us;  /* monotonic; INT64_MAX: nothing is being written */
+        StoreState store;
+        Stamp store_since;    /* when it stopped being STORE_OK */
+        int64_t retry_us;     /* monotonic: next try while STORE_DOWN */
+        int64_t malformed_us; /* monotonic: of the last message that went to quarantine */
+        uint64_t batches, entries, failed, shed;
+        char store_error[256];
+} Pipeline;
+
+void pipeline_init(Pipeline *p);
+void pipeline_done(Pipeline *p);
+
+/* The source interface, for every source. */
+SourceSink pipeline_sink(Gateway *g);
+/* What the rules say, and what alerts become of it. */
+void pipeline_outcome(void *userdata, const RuleOutcome *o);
+void pipeline_alert(void *userdata, const AlertEvent *event);
+
+/* Appends an entry of the gateway's own; subject NULL: in the clear. Overflow is counted and becomes a GAP entry. */
+void pipeline_append(Gateway *g, EntryType type, const Subject *subject, const CborWriter *body,
+                const Stamp *now);
+void pipeline_append_gap(Gateway *g, GapReason reason, const char *what, int64_t from_us, int64_t to_us,
+                uint64_t first, uint64_t count, const char *detail);
+
+/* Time passes: batches and blocks close, rules and alerts move on. */
+void pipeline_tick(Gateway *g, const Stamp *now);
+int64_t pipeline_deadline(const Gateway *g); /* monotonic us */
+/* A batch is finished. */
+void pipeline_committed(Gateway *g);
