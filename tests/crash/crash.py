@@ -1,0 +1,165 @@
+"""`tools/crash --kills N --source mqtt`: kills the daemon at random moments while readings stream in.
+
+After each kill the ledger must verify from end to end; at the end every reading that the broker took must be in the
+ledger exactly once. The broker keeps what the daemon has not acknowledged, so a reading that is missing was acknowledged
+before it was durable. With --fault ack-early the acknowledgement leaves before the commit: then readings must be missing,
+else this test could not fail."""
+
+import argparse
+import json
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import paho.mqtt.client
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests/integration"))
+
+from ward import BUILD, FAULTS_BUILD, Broker, Gateway, program, remove, wait_for  # noqa: E402
+
+DEVICES = 8
+
+
+class Load(threading.Thread):
+    """Publishes readings, each with a time of its own, and remembers those that the broker acknowledged."""
+
+    def __init__(self, port, rate):
+        super().__init__(daemon=True)
+        self.rate = rate
+        self.taken = {}  # packet id -> identity, until it is acknowledged
+        self.acknowledged = set()
+        self.lock = threading.Lock()
+        self.stopping = threading.Event()
+        self.client = paho.mqtt.client.Client("load")
+        self.client.max_inflight_messages_set(500)
+        self.client.on_publish = self.on_publish
+        self.client.connect("127.0.0.1", port)
+        self.client.loop_start()
+
+    def on_publish(self, client, userdata, mid):
+        with self.lock:
+            identity = self.taken.pop(mid, None)
+            if identity is None:
+                self.taken[mid] = None  # acknowledged before publish() returned
+            else:
+                self.acknowledged.add(identity)
+
+    def run(self):
+        start, base, n = time.monotonic(), int(time.time() * 1e6), 0
+        while not self.stopping.is_set():
+            due = int((time.monotonic() - start) * self.rate)
+            while n < due and not self.stopping.is_set():
+                device, t = f"load-{n % DEVICES}", base + n * 100
+                payload = json.dumps([{"n": "hr", "u": "beat/min", "v": 60 + n % 40, "t": t / 1e6}])
+                mid = self.client.publish(f"ward/{device}/senml", payload, qos=1).mid
+                with self.lock:
+                    if mid in self.taken:
+                        del self.taken[mid]
+                        self.acknowledged.add((device, t))
+                    else:
+                        self.taken[mid] = (device, t)
+                n += 1
+            time.sleep(0.002)
+
+    def stop(self):
+        self.stopping.set()
+        self.join()
+        wait_for("the broker has acknowledged all", lambda: not self.taken)
+        self.client.loop_stop()
+        self.client.disconnect()
+
+
+def verify(gateway):
+    """The ledger as the kill left it, checked without a daemon."""
+    r = subprocess.run([str(program("wardstone", gateway.build)), "verify", "--all", "--config", str(gateway.config_path)],
+                       capture_output=True, text=True, timeout=300)
+    if r.returncode != 0:
+        raise SystemExit(f"the ledger does not verify after a kill:\n{r.stdout}{r.stderr}")
+
+
+def recorded(gateway):
+    out = subprocess.run([str(program("wardstone", gateway.build)), "--socket", gateway.config["control"]["socket"],
+                          "readings", "--json"], capture_output=True, text=True, timeout=300, check=True).stdout
+    readings = [json.loads(line) for line in out.splitlines()]
+    return Counter((r["device"], r["device_time_us"]) for r in readings)
+
+
+def rounds(gateway, load, options, rng):
+    for kill in range(options.kills):
+        time.sleep(rng.uniform(0.05, 1.2))
+        gateway.process.kill()
+        gateway.process.wait(20)
+        if not options.fault:
+            verify(gateway)
+        gateway.start(write=False)
+        print(f"kill {kill + 1}/{options.kills}: {len(load.acknowledged)} readings taken by the broker", flush=True)
+
+
+def settle(gateway):
+    """Returns when nothing has come in for a while."""
+    last = [None, 0.0]
+
+    def quiet():
+        status = gateway.control("status")[0]
+        now = (status["sources"][0]["frames"], status["ledger"]["size"])
+        if now != last[0]:
+            last[0], last[1] = now, time.monotonic()
+        return status["sources"][0]["up"] and time.monotonic() - last[1] > 1.5
+    wait_for("the backlog is drained", quiet, 120)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/crash", description=__doc__)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--source", choices=["mqtt"], default="mqtt")
+    parser.add_argument("--rate", type=float, default=2000, help="readings a second")
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--fault", choices=["ack-early"], help="break the daemon: the test must fail")
+    options = parser.parse_args()
+    seed = options.seed if options.seed is not None else int(time.time())
+    rng = random.Random(seed)
+    folder = Path(tempfile.mkdtemp(prefix="ward-crash-", dir="/var/tmp"))
+    broker = Broker(folder / "broker")
+    broker.start()
+    gateway = Gateway(folder, broker.port, build=FAULTS_BUILD if options.fault else BUILD)
+    gateway.devices = [f"load-{i}" for i in range(DEVICES)]
+    gateway.config["ledger"] = {"block_age": "1s"}
+    if options.fault:
+        (folder / "faults").mkdir()
+        (folder / "faults" / options.fault).write_text("1")
+        (folder / "faults/commit-delay-us").write_text("5000")
+        gateway.environment["WARDSTONE_FAULTS"] = str(folder / "faults")
+    try:
+        gateway.start()
+        load = Load(broker.port, options.rate)
+        load.start()
+        rounds(gateway, load, options, rng)
+        load.stop()
+        settle(gateway)
+        counts = recorded(gateway)
+        duplicates_dropped = gateway.control("status")[0]["verdicts"]["duplicate"]
+    finally:
+        if gateway.process and gateway.process.poll() is None:
+            gateway.process.send_signal(signal.SIGTERM)
+            gateway.process.wait(60)
+        broker.stop()
+        text = gateway.text()
+        remove(folder)
+    missing = [i for i in load.acknowledged if i not in counts]
+    twice = [i for i, n in counts.items() if n > 1]
+    print(f"seed {seed}: {options.kills} kills, {len(load.acknowledged)} readings acknowledged, {len(missing)} missing, "
+          f"{len(twice)} recorded twice, {duplicates_dropped} redelivered ones dropped since the last kill")
+    if missing or twice:
+        print(f"missing: {sorted(missing)[:5]} twice: {twice[:5]}\n{text[-3000:]}", file=sys.stderr)
+    sys.exit(1 if missing or twice else 0)
+
+
+if __name__ == "__main__":
+    main()
