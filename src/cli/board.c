@@ -149,34 +149,35 @@ static size_t choose_cells(const Row *rows, size_t n, size_t width, Cell ret[sta
         return count;
 }
 
-static void print_header(Pen *p, const json_t *status, const Row *rows, size_t n) {
+static long long number_at(const json_t *status, const char *group, const char *key) {
+        return (long long) json_integer_value(json_object_get(json_object_get(status, group), key));
+}
+
+static void print_header(Pen *p, const json_t *status, size_t n) {
         char text[TEXT_MAX], name[TEXT_MAX], state[TEXT_MAX], time[CLOCK_TEXT_SIZE];
-        size_t alarmed = 0;
         Stamp now;
 
-        for (size_t i = 0; i < n; i++)
-                alarmed += rows[i].rank >= 0;
-        clock_now(&now);
-        clock_format(now.wall_us, time);
-        time[19] = '\0'; /* seconds are enough here */
-        text_json(json_object_get(status, "name"), name, sizeof name);
-        text_json(json_object_get(status, "state"), state, sizeof state);
         if (p->view->trouble) {
-                (void) snprintf(text, sizeof text, " NOT LIVE: %s ", p->view->trouble);
+                (void) snprintf(text, sizeof text, " NOT LIVE: %.*s ", TEXT_MAX - 16, p->view->trouble);
                 pen_text(p, ALARM, text);
                 pen_line(p);
                 return;
         }
+        clock_now(&now);
+        clock_format(now.wall_us, time);
+        time[strlen("2026-11-20T08:15:30")] = '\0'; /* seconds are enough here */
+        text_json(json_object_get(status, "name"), name, sizeof name);
+        text_json(json_object_get(status, "state"), state, sizeof state);
         pen_text(p, BOLD, *name ? name : "wardstone");
         pen_text(p, PLAIN, "  ");
         pen_text(p, streq(state, "ok") ? PLAIN : ALARM, state);
-        const json_t *ledger = json_object_get(status, "ledger");
         const json_t *clock = json_object_get(status, "clock");
-        (void) snprintf(text, sizeof text,
-                        "  %zu subjects, %zu with alerts  %lld entries, %lld blocks  %sZ%s", n, alarmed,
-                        (long long) json_integer_value(json_object_get(ledger, "size")),
-                        (long long) json_integer_value(json_object_get(ledger, "height")), time,
-                        json_is_false(json_object_get(clock, "synchronised")) ? "?" : "");
+        /* active alerts include those of the gateway itself, which no line below shows */
+        (void) snprintf(text, sizeof text, "  %zu subjects  %lld alerts  %lld entries  %lld blocks  %sZ%s",
+                        n, number_at(status, "alerts", "active"), number_at(status, "ledger", "size"),
+                        number_at(status, "ledger", "height"), time,
+                        json_is_false(json_object_get(clock, "synchronised")) ? " (clock not synchronised)"
+                                                                              : "");
         pen_text(p, PLAIN, text);
         pen_line(p);
 }
@@ -271,7 +272,7 @@ int board_print(FILE *out, const json_t *json, const json_t *status, const Board
                 row_read(json_array_get(json, i), &rows[i]);
         qsort(rows, n, sizeof *rows, row_compare);
         const size_t cell_count = choose_cells(rows, n, view->width, cells);
-        print_header(&pen, status, rows, n);
+        print_header(&pen, status, n);
         print_titles(&pen, cells, cell_count);
         if (n == 0) {
                 pen_text(&pen, DIM, "no subject has a reading yet");

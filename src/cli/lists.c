@@ -19,7 +19,9 @@ static const Option quarantine_options[] = {
         { NULL },
 };
 
+/* The first is for the history only. */
 static const Column alert_columns[] = {
+        { "TIME", "time_us", COLUMN_TIME },
         { "SINCE", "since_us", COLUMN_TIME },
         { "PRIORITY", "priority", COLUMN_TEXT },
         { "STATE", "state", COLUMN_TEXT },
@@ -48,7 +50,8 @@ static const Column quarantine_columns[] = {
 
 static int run_alerts(const Invocation *in, Error *e) {
         const Values *v = in->values;
-        const RowsView view = { alert_columns, ELEMENTS(alert_columns), rows_format(in),
+        const size_t skip = v->all ? 0 : 1;
+        const RowsView view = { alert_columns + skip, ELEMENTS(alert_columns) - skip, rows_format(in),
                 .empty = v->all ? "no alerts" : "no active alerts" };
 
         json_t *request = request_new("alerts");

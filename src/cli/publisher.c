@@ -114,8 +114,9 @@ int publisher_send(Publisher *p, const char *topic, Bytes payload, Error *e) {
         if (p->sent - p->acknowledged >= PUBLISHER_IN_FLIGHT_MAX)
                 return -EAGAIN;
         int r = mosquitto_publish(p->client, NULL, topic, (int) payload.len, payload.data, 1, false);
-        /* without a connection the library keeps the message and sends it after the next one is made */
-        if (r != MOSQ_ERR_SUCCESS && r != MOSQ_ERR_NO_CONN && r != MOSQ_ERR_CONN_LOST)
+        /* of any trouble with the connection: the library keeps the message and sends it over the next one */
+        if (r == MOSQ_ERR_NOMEM || r == MOSQ_ERR_INVAL || r == MOSQ_ERR_MALFORMED_UTF8 ||
+                        r == MOSQ_ERR_PAYLOAD_SIZE)
                 return error_set(e, -EIO, "can't publish to %s: %s", topic, mosquitto_strerror(r));
         p->sent++;
         return 0;

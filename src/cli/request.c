@@ -48,6 +48,12 @@ static int print_row(const RowsView *view, Table *table, const Client *c, const 
                 csv_print_row(stdout, view->columns, view->n, row);
                 break;
         case ROWS_TABLE:
+                if (json_object_get(row, "missed")) {
+                        table_flush(table);
+                        printf("... %lld readings came too fast to be shown\n",
+                                        (long long) json_integer_value(json_object_get(row, "missed")));
+                        return 0;
+                }
                 if (table_add(table, row) < 0)
                         return -ENOMEM;
                 if (view->live)

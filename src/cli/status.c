@@ -20,6 +20,9 @@ static void print_head(const json_t *row) {
         text_age(json_number_value(json_object_get(row, "uptime_s")), up);
         printf("%s: %s, up %s, version %s, clock %ssynchronised\n", name, state, up, version,
                         json_is_true(at(row, "clock", "synchronised")) ? "" : "not ");
+        text_json(json_object_get(row, "store_error"), state, sizeof state);
+        if (*state)
+                printf("store:       %s\n", state);
 }
 
 static void print_ledger(const json_t *row) {
@@ -33,9 +36,10 @@ static void print_ledger(const json_t *row) {
         if (number_at(row, "ledger", "pruned_size") > 0)
                 printf("             bodies below entry %lld are pruned\n",
                                 number_at(row, "ledger", "pruned_size"));
-        printf("commits:     %lld batches, %lld entries, %lld failed, %lld entries waiting\n",
+        printf("commits:     %lld batches, %lld entries, %lld failed; %lld entries waiting, %lld shed\n",
                         number_at(row, "commits", "batches"), number_at(row, "commits", "entries"),
-                        number_at(row, "commits", "failed"), number_at(row, "ledger", "open_entries"));
+                        number_at(row, "commits", "failed"), number_at(row, "ledger", "open_entries"),
+                        number_at(row, "commits", "shed"));
 }
 
 static void print_counts(const json_t *row) {
