@@ -22,6 +22,7 @@ struct RuleEngine {
         Watched **subjects;                 /* by id, NULL where nothing was had */
         size_t subject_room, subject_count; /* count: those not NULL */
         Heap timers;                        /* of Latest, tie: subject and slot */
+        int64_t now_us;                     /* of the newest reading or tick */
 };
 
 int rule_engine_new(const RuleSet *s, const Registry *registry, RuleOutcomeFn fn, void *userdata,
@@ -149,23 +150,6 @@ static bool is_usable(const RuleEngine *e, const Reading *r) {
                e->set->slot_of[r->vital] != SLOT_NONE;
 }
 
-int rule_engine_reading(RuleEngine *e, const Reading *r, int64_t now_us) {
-        Watched *w;
-
-        /* what ran out before comes first, however late the timer is */
-        rule_engine_tick(e, now_us, r->stamp.wall_us);
-        if (!is_usable(e, r))
-                return 0;
-        int code = observe(e, r, now_us, &w);
-        if (code < 0)
-                return code;
-        const Slot *slot = &e->set->slots[e->set->slot_of[r->vital]];
-        int64_t time_us = reading_time(r);
-        for (size_t i = 0; i < slot->rule_count; i++)
-                evaluate(e, w, slot->rules[i], now_us, time_us);
-        return 0;
-}
-
 /* The value has reached an age that rules wait for. */
 static void expire(RuleEngine *e, Latest *l, int64_t due_us, int64_t time_us) {
         const Slot *slot = &e->set->slots[l->timer.tie & UINT16_MAX];
@@ -183,8 +167,9 @@ static void expire(RuleEngine *e, Latest *l, int64_t due_us, int64_t time_us) {
                 evaluate(e, w, slot->expiries[i].rule, due_us, time_us);
 }
 
-void rule_engine_tick(RuleEngine *e, int64_t now_us, int64_t wall_us) {
-        while (heap_key(&e->timers) <= now_us) {
+/* What ran out before the moment, in order. */
+static void run_timers(RuleEngine *e, int64_t before_us, int64_t now_us, int64_t wall_us) {
+        while (heap_key(&e->timers) < before_us) {
                 Latest *l = container_of(heap_top(&e->timers), Latest, timer);
                 const Slot *slot = &e->set->slots[l->timer.tie & UINT16_MAX];
                 int64_t due = l->seen_us + slot->expiries[l->next].age_us;
@@ -195,6 +180,27 @@ void rule_engine_tick(RuleEngine *e, int64_t now_us, int64_t wall_us) {
                         expire(e, l, due, wall_us - (now_us - due));
         }
         e->now_us = now_us;
+}
+
+int rule_engine_reading(RuleEngine *e, const Reading *r, int64_t now_us) {
+        Watched *w;
+
+        /* what ran out before comes first, however late the timer is */
+        run_timers(e, now_us, now_us, r->stamp.wall_us);
+        if (!is_usable(e, r))
+                return 0;
+        int code = observe(e, r, now_us, &w);
+        if (code < 0)
+                return code;
+        const Slot *slot = &e->set->slots[e->set->slot_of[r->vital]];
+        int64_t time_us = reading_time(r);
+        for (size_t i = 0; i < slot->rule_count; i++)
+                evaluate(e, w, slot->rules[i], now_us, time_us);
+        return 0;
+}
+
+void rule_engine_tick(RuleEngine *e, int64_t now_us, int64_t wall_us) {
+        run_timers(e, now_us + 1, now_us, wall_us);
 }
 
 int64_t rule_engine_deadline(const RuleEngine *e) {
