@@ -1,0 +1,249 @@
+/* Rule files: what is read from one, and what is said of a mistake in it. */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "rules/rules.h"
+
+static int setup(void **state) {
+        Catalogue *c;
+
+        if (catalogue_new(&c) < 0)
+                return -1;
+        *state = c;
+        return 0;
+}
+
+static int teardown(void **state) {
+        catalogue_free(*state);
+        return 0;
+}
+
+static int read_text(RuleSet *s, const char *text, Error *e) {
+        _cleanup_(yaml_unloadp) YamlDocument *d = NULL;
+
+        int r = yaml_load("r.yaml", BYTES_STRING(text), &d, e);
+        if (r < 0)
+                return r;
+        YamlNode root = yaml_root(d);
+        return rule_set_read(s, &root, e);
+}
+
+static RuleSet *load(const Catalogue *c, const char *text) {
+        RuleSet *s = NULL;
+        Error e;
+
+        assert_int_equal(rule_set_new(c, &s), 0);
+        if (read_text(s, text, &e) < 0)
+                fail_msg("%s", e.message);
+        return s;
+}
+
+static void everything_that_a_rule_can_say(void **state) {
+        _cleanup_(rule_set_freep) RuleSet *s = load(*state,
+                        "groups:\n"
+                        "  - name: adult-vitals\n"
+                        "    match: {kind: patient, subject: p1, label: Bed 7}\n"
+                        "    freshness: {sbp: 30m}\n"
+                        "    rules:\n"
+                        "      - alert: SpO2Low\n"
+                        "        expr: spo2 < 90\n"
+                        "        for: 10s\n"
+                        "        keep_firing_for: 30s\n"
+                        "        labels: {priority: high}\n"
+                        "        annotations: {summary: \"SpO2 {{ value }} % in {{subject.label}}\"}\n"
+                        "      - alert: HrHigh\n"
+                        "        expr: hr > 130\n");
+
+        assert_int_equal(rule_set_count(s), 2);
+        const AlertRule *r = rule_set_rule(s, 0);
+        assert_string_equal(r->name, "SpO2Low");
+        assert_int_equal(r->priority, PRIORITY_HIGH);
+        assert_int_equal(r->for_us, 10 * USEC_PER_SEC);
+        assert_int_equal(r->keep_firing_us, 30 * USEC_PER_SEC);
+        assert_string_equal(r->summary, "SpO2 {{ value }} % in {{subject.label}}");
+        r = rule_set_rule(s, 1);
+        assert_string_equal(r->name, "HrHigh");
+        assert_int_equal(r->priority, PRIORITY_MEDIUM);
+        assert_int_equal(r->for_us, 0);
+        assert_int_equal(r->keep_firing_us, 0);
+        assert_string_equal(r->summary, "");
+}
+
+static void an_empty_file_has_no_rules(void **state) {
+        _cleanup_(rule_set_freep) RuleSet *s = load(*state, "");
+        _cleanup_(rule_set_freep) RuleSet *t = load(*state, "groups: []\n");
+
+        assert_int_equal(rule_set_count(s) + rule_set_count(t), 0);
+}
+
+#define RULES "groups:\n- name: g\n  rules:\n"
+
+static void mistakes_have_a_place(void **state) {
+        static const struct {
+                const char *text, *message;
+        } cases[] = {
+                { "group: []\n", "r.yaml:1:1: unknown key 'group': did you mean 'groups'?" },
+                { "groups: {}\n", "r.yaml:1:9: expected a list of groups" },
+                { "groups:\n- rules: []\n", "r.yaml:2:3: key 'name' is missing" },
+                { "groups:\n- name: g\n", "r.yaml:2:3: key 'rules' is missing" },
+                { "groups:\n- name: g\n  rules: 3\n", "r.yaml:3:10: expected a list of rules" },
+                { "groups:\n- name: g\n  match: {kind: patients}\n  rules: []\n",
+                                "r.yaml:3:17: kind: 'patients': expected one of: patient, asset, device" },
+                { "groups:\n- name: g\n  match: {ward: 3}\n  rules: []\n",
+                                "r.yaml:3:11: unknown key 'ward': expected one of: kind, subject, label" },
+                { "groups:\n- name: g\n  freshness: 30m\n  rules: []\n",
+                                "r.yaml:3:14: freshness: expected vitals and durations, such as {sbp: "
+                                "30m}" },
+                { "groups:\n- name: g\n  freshness: {sbpp: 30m}\n  rules: []\n",
+                                "r.yaml:3:15: unknown vital 'sbpp': did you mean 'sbp'?" },
+                { "groups:\n- name: g\n  freshness: {sbp: 30}\n  rules: []\n",
+                                "r.yaml:3:20: freshness: '30': expected a duration from 1s to 7d" },
+                { "groups:\n- name: g\n  freshness: {sbp: 1m, sbp: 2m}\n  rules: []\n",
+                                "r.yaml:3:24: freshness of 'sbp' is given twice" },
+                { RULES "  - alert: A\n", "r.yaml:4:5: key 'expr' is missing" },
+                { RULES "  - expr: hr > 1\n", "r.yaml:4:5: key 'alert' is missing" },
+                { RULES "  - alert: A B\n    expr: hr > 1\n", "r.yaml:4:5: alert: 'A B': expected 1 to 63 "
+                                                              "of A-Z, a-z, 0-9, '.', '_', ':', '-'" },
+                { RULES "  - alert: A\n    expr: hr > 1\n  - alert: A\n    expr: hr > 2\n",
+                                "r.yaml:6:5: alert 'A' is defined twice: names are unique over all rule "
+                                "files" },
+                { RULES "  - alert: A\n    expr: hr > 1 and spo < 90\n",
+                                "r.yaml:5:22: unknown vital 'spo': did you mean 'spo2'?" },
+                { RULES "  - alert: A\n    expr: \"hr > 1 and spo < 90\"\n",
+                                "r.yaml:5:23: unknown vital 'spo': did you mean 'spo2'?" },
+                { RULES "  - alert: A\n    expr: 'spo < 90'\n",
+                                "r.yaml:5:12: unknown vital 'spo': did you mean 'spo2'?" },
+                { RULES "  - alert: A\n    expr: hr > 1 and\n      spo < 90\n",
+                                "r.yaml:5:11: expr: at its character 12: unknown vital 'spo'" },
+                { RULES "  - alert: A\n    expr: >\n      spo < 90\n",
+                                "r.yaml:5:11: expr: at its character 1: unknown vital 'spo'" },
+                { RULES "  - alert: A\n    expr: [hr]\n",
+                                "r.yaml:5:11: expr: expected an expression such as spo2 < 90" },
+                { RULES "  - alert: A\n    expr: hr > 1\n    for: 8d\n",
+                                "r.yaml:6:10: for: '8d': expected a duration from 0s to 7d" },
+                { RULES "  - alert: A\n    expr: hr > 1\n    labels: {priority: urgent}\n",
+                                "r.yaml:6:24: priority: 'urgent': expected one of: technical, low, medium, "
+                                "high" },
+                { RULES "  - alert: A\n    expr: hr > 1\n    labels: {team: icu}\n",
+                                "r.yaml:6:14: unknown key 'team': expected one of: priority" },
+                { RULES "  - alert: A\n    expr: hr > 1\n    annotations: {summary: '{{ vaule }}'}\n",
+                                "r.yaml:6:28: summary: unknown placeholder 'vaule': expected one of: value, "
+                                "subject.label, subject.id, rule" },
+                { RULES "  - alert: A\n    expr: hr > 1\n    annotations: {summary: 'HR {{ value'}\n",
+                                "r.yaml:6:28: summary: '{{' without '}}'" },
+                { RULES "  - alert: A\n    expr: hr > 1\n    annotations: {runbook: x}\n",
+                                "r.yaml:6:19: unknown key 'runbook': expected one of: summary" },
+        };
+        Error e;
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                _cleanup_(rule_set_freep) RuleSet *s = NULL;
+
+                assert_int_equal(rule_set_new(*state, &s), 0);
+                if (read_text(s, cases[i].text, &e) == 0)
+                        fail_msg("%s: accepted", cases[i].text);
+                if (strncmp(e.message, cases[i].message, strlen(cases[i].message)) != 0)
+                        fail_msg("%s\nexpected %s", e.message, cases[i].message);
+        }
+}
+
+static void names_are_unique_over_files(void **state) {
+        _cleanup_(rule_set_freep) RuleSet *s = load(*state, RULES "  - alert: A\n    expr: hr > 1\n");
+        Error e;
+
+        assert_int_equal(read_text(s, RULES "  - alert: B\n    expr: hr > 1\n", &e), 0);
+        assert_true(read_text(s, RULES "  - alert: A\n    expr: hr > 1\n", &e) < 0);
+}
+
+/* The hash of a set with one rule, whose parts are given. */
+static void hash_of(const Catalogue *c, const char *group, const char *rule, uint8_t ret[static 32]) {
+        char text[512];
+
+        (void) snprintf(text, sizeof text, "groups:\n- name: g\n%s  rules:\n%s", group, rule);
+        _cleanup_(rule_set_freep) RuleSet *s = load(c, text);
+        rule_set_hash(s, ret);
+}
+
+#define RULE "  - alert: A\n    expr: hr > 1\n"
+
+static void whatever_decides_what_a_rule_does_is_in_its_hash(void **state) {
+        static const struct {
+                const char *group, *rule;
+        } others[] = {
+                { "", "  - alert: B\n    expr: hr > 1\n" },
+                { "", "  - alert: A\n    expr: hr > 2\n" },
+                { "", RULE "    for: 1s\n" },
+                { "", RULE "    keep_firing_for: 1s\n" },
+                { "", RULE "    labels: {priority: low}\n" },
+                { "", RULE "    annotations: {summary: s}\n" },
+                { "  match: {kind: patient}\n", RULE },
+                { "  match: {subject: patient}\n", RULE },
+                { "  match: {label: patient}\n", RULE },
+                { "  freshness: {hr: 1m1s}\n", RULE },
+                { "", RULE "  - alert: C\n    expr: hr > 1\n" },
+        };
+        static const struct {
+                const char *group, *rule;
+        } same[] = {
+                { "  freshness: {hr: 60s, spo2: 1h}\n", RULE },
+                { "  match: {}\n", "  - expr: hr\n       >   1\n    labels: {priority: medium}\n    alert: "
+                                   "A\n" },
+        };
+        uint8_t first[32], h[32];
+
+        hash_of(*state, "", RULE, first);
+        for (size_t i = 0; i < ELEMENTS(others); i++) {
+                hash_of(*state, others[i].group, others[i].rule, h);
+                if (memcmp(first, h, sizeof h) == 0)
+                        fail_msg("%s%s: the same hash", others[i].group, others[i].rule);
+        }
+        for (size_t i = 0; i < ELEMENTS(same); i++) {
+                hash_of(*state, same[i].group, same[i].rule, h);
+                assert_memory_equal(first, h, sizeof h);
+        }
+}
+
+static void the_default_rules_load(void **state) {
+        _cleanup_(rule_set_freep) RuleSet *s = NULL;
+        const char *source = getenv("WARDSTONE_SOURCE");
+        char folder[512], path[1024];
+        struct dirent *item;
+        Error e;
+
+        assert_non_null(source);
+        (void) snprintf(folder, sizeof folder, "%s/configs/rules.d", source);
+        DIR *d = opendir(folder);
+        assert_non_null(d);
+        assert_int_equal(rule_set_new(*state, &s), 0);
+        while ((item = readdir(d))) {
+                _cleanup_(yaml_unloadp) YamlDocument *y = NULL;
+
+                if (item->d_name[0] == '.')
+                        continue;
+                (void) snprintf(path, sizeof path, "%s/%s", folder, item->d_name);
+                if (yaml_load_file(path, &y, &e) < 0)
+                        fail_msg("%s", e.message);
+                YamlNode root = yaml_root(y);
+                if (rule_set_read(s, &root, &e) < 0)
+                        fail_msg("%s", e.message);
+        }
+        (void) closedir(d);
+        assert_true(rule_set_count(s) >= 10);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(everything_that_a_rule_can_say),
+                cmocka_unit_test(an_empty_file_has_no_rules),
+                cmocka_unit_test(mistakes_have_a_place),
+                cmocka_unit_test(names_are_unique_over_files),
+                cmocka_unit_test(whatever_decides_what_a_rule_does_is_in_its_hash),
+                cmocka_unit_test(the_default_rules_load),
+        };
+
+        return cmocka_run_group_tests(tests, setup, teardown);
+}
