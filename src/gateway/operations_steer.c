@@ -28,6 +28,13 @@ static void append_assign(Gateway *g, const Device *d, const char *subject, uid_
         pipeline_append(g, ENTRY_ASSIGN, NULL, &w, now);
 }
 
+static bool has_device(Gateway *g, SubjectId subject) {
+        for (DeviceId i = 0; i < registry_device_count(g->registry); i++)
+                if (registry_device(g->registry, i)->subject == subject)
+                        return true;
+        return false;
+}
+
 /* What was measured before a change counts for nobody after it. */
 static int change(Gateway *g, Steer *s) {
         Stamp now = gateway_now(g);
@@ -54,6 +61,8 @@ static int change(Gateway *g, Steer *s) {
                 return error_set(s->error, r, "%s", strerror(-r));
         rule_engine_forget(g->engine, before);
         rule_engine_forget(g->engine, d->subject);
+        if (!has_device(g, before))
+                alert_manager_release(g->alerts, before, &now);
         board_forget(g->board, before);
         append_assign(g, d, s->subject ? s->subject : "", s->uid, &now);
         r = restore_save_assignment(g, d);

@@ -104,12 +104,7 @@ static int append_reading(Gateway *g, const Reading *r) {
                 .wall_us = r->stamp.wall_us,
                 .body = BYTES(w.data, w.len),
         };
-        int k = ledger_append(g->ledger, &item);
-        if (k == 0) {
-                g->pipeline.batch_readings++;
-                open_batch(g, &r->stamp);
-        }
-        return k;
+        return ledger_append(g->ledger, &item);
 }
 
 /* --- commit --- */
@@ -142,7 +137,7 @@ static void close_batch(Gateway *g, bool seal, const Stamp *now) {
                 return;
         }
         p->close_wanted = false;
-        p->batch_readings = 0;
+        p->waiting = 0;
         p->batch_deadline_us = INT64_MAX;
         p->writing_since_us = now->mono_us;
 }
@@ -215,7 +210,7 @@ void pipeline_committed(Gateway *g) {
 static void drained(void *userdata, Source *s) {
         Gateway *g = userdata;
 
-        if (g->pipeline.batch_readings == 0 || g->pipeline.store != STORE_OK || !s->ops->backlogged(s))
+        if (g->pipeline.waiting == 0 || g->pipeline.store != STORE_OK || !s->ops->backlogged(s))
                 return;
         Stamp now = gateway_now(g);
         close_batch(g, false, &now);
@@ -224,8 +219,11 @@ static void drained(void *userdata, Source *s) {
 /* --- frame, decode, validate, accept --- */
 
 static void accept_reading(Gateway *g, const Reading *r, bool durable) {
-        if (durable && append_reading(g, r) < 0)
-                g->pipeline.shed++;
+        int k = durable ? append_reading(g, r) : 0;
+        if (k < 0) { /* it must not be acknowledged with the rest */
+                g->pipeline.retry_us = r->stamp.mono_us + RETRY_US;
+                leave_store(g, STORE_DOWN, strerror(-k), &r->stamp);
+        }
         board_note(g->board, r);
         (void) rule_engine_reading(g->engine, r, r->stamp.mono_us);
         silence_note(g, r);
@@ -290,7 +288,12 @@ static void handle_frame(void *userdata, Source *s, const Frame *f) {
                 arrival.device = device->id;
                 validate_samples(g, f, &arrival);
         }
-        if (p->batch_readings >= (size_t) g->config->ledger.batch_readings && !ledger_is_writing(g->ledger))
+        if (!f->durable)
+                return;
+        /* Also what is only counted or set aside wants its acknowledgement. */
+        p->waiting += MAX(p->samples.count, (size_t) 1);
+        open_batch(g, &arrival.stamp);
+        if (p->waiting >= (size_t) g->config->ledger.batch_readings && !ledger_is_writing(g->ledger))
                 close_batch(g, false, &arrival.stamp);
 }
 

@@ -13,7 +13,7 @@ typedef enum StoreState {
 typedef struct Pipeline {
         SampleList samples;
         uint64_t verdicts[VERDICT_COUNT];
-        size_t batch_readings;     /* in the open batch */
+        size_t waiting; /* samples that wait for the open batch's commit, at least one a message */
         int64_t batch_deadline_us; /* monotonic; INT64_MAX: nothing waits */
         bool close_wanted;         /* close as soon as the one being written is done */
         int64_t writing_since_us;  /* monotonic; INT64_MAX: nothing is being written */
