@@ -24,13 +24,13 @@ struct wardstone_notify_plugin {
 
         /* Delivers one event: WARDSTONE_OK only once the other side has taken responsibility for it (a PUBACK, a 2xx).
          * Gives up by itself well within the call's deadline (10 s where the configuration names no other). After a
-         * failure the same event may come again with the same key, and the receiver may see it twice.
+         * failure the same event may come again, and the receiver may see it twice: id and state together tell.
          *
          * event is a JSON object (docs/plugins.md has the whole of it):
-         *   key       idempotency key of this transition
          *   id        of the alert, the same from raise to resolve; letters, digits, '.', '_' and '-'
          *   rule, priority ("high", "medium", "low", "technical"), state ("active", "resolved")
-         *   subject, label, summary (text for people), value (number or null)
+         *   subject, label, summary (texts for people)
+         *   value     number; absent where there is none
          *   since, time  of the condition and of this transition, RFC 3339 in UTC
          * A plugin passes members on that it doesn't know. */
         int (*deliver)(void *self, const char *event);

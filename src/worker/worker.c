@@ -124,11 +124,9 @@ static void send_next(Worker *w) {
         const Call *c = &w->calls[w->first];
         w->sent = true;
         w->requests = 0;
-        int r = send_text(w, c->text, c->len);
-        if (r < 0)
-                worker_fail(w, -ECONNRESET, "cannot send to the worker");
-        else
-                arm(w, w->call_timeout_us);
+        /* a failure means that the process is going: the call is answered when it has gone, never from within here */
+        w->hung_up = send_text(w, c->text, c->len) < 0;
+        arm(w, w->hung_up ? (uint64_t) EXIT_GRACE_US : w->call_timeout_us);
 }
 
 static void close_socket(Worker *w) {

@@ -33,7 +33,7 @@ typedef struct WorkerCallbacks {
 } WorkerCallbacks;
 
 /* r: 0 and the reply (borrowed), or -ETIMEDOUT, -ECONNRESET (worker died), or the plugin's own negative errno with
- * reply's "error" text. */
+ * reply's "error" text: -EAGAIN may succeed later, -EINVAL needs an operator, -EBADMSG the chain contradicts the ledger. */
 typedef void (*WorkerReplyFn)(void *userdata, Worker *w, int r, const json_t *reply);
 
 int worker_new(sd_event *event, const WorkerOptions *o, const WorkerCallbacks *c, Worker **ret,
@@ -47,7 +47,7 @@ const char *worker_name(const Worker *w);
 WorkerState worker_state(const Worker *w);
 /* Calls in flight; at most 64, then worker_call gives -EBUSY. */
 size_t worker_pending(const Worker *w);
-/* Sends {"op": op, ...args}; fn is called exactly once. -ENOTCONN while not ready. args is borrowed. */
+/* Sends {"op": op, ...args}; fn is called exactly once, never from within. -ENOTCONN while not ready. args is borrowed. */
 int worker_call(Worker *w, const char *op, const json_t *args, WorkerReplyFn fn,
                 void *userdata) _must_check_;
 /* The late answer to a request. Where the worker that asked is gone by now, nothing happens. */
