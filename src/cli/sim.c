@@ -29,7 +29,7 @@ static const Option options[] = {
         { "duration", 'd', OPTION_DURATION, offsetof(Values, duration), .argument = "TIME",
                         .help = "stop after that long (default: never, or at the recordings' end)" },
         { "deteriorate", 0, OPTION_COUNT, offsetof(Values, deteriorate), .min = 1, .max = 10000,
-                        .argument = "P", .help = "patient P desaturates within a minute" },
+                        .argument = "P", .help = "patient P desaturates within half a minute" },
         { "seed", 0, OPTION_COUNT, offsetof(Values, seed), .argument = "N",
                         .help = "the same ward again (default 1)" },
         { "csv", 0, OPTION_FLAG, offsetof(Values, csv),

@@ -27,9 +27,9 @@ static const struct {
 };
 
 enum {
-        SETTLING_S = 20,          /* how fast a value returns to its level */
+        SETTLING_S = 8,           /* how fast a value returns to its level */
         DETERIORATION_STARTS = 5, /* seconds from the start */
-        DETERIORATION_LASTS = 40, /* until it has arrived */
+        DETERIORATION_LASTS = 20, /* until it has arrived */
 };
 
 typedef struct Patient {
