@@ -254,6 +254,8 @@ int alert_manager_outcome(AlertManager *m, const RuleOutcome *o, const AlertRule
                 .mono_us = o->mono_us,
         };
 
+        if (o->truth != TRUTH_TRUE && !alert_table_has(&m->table, o->subject))
+                return 0;
         run_timers(m, o->mono_us, now);
         Alert *a = alert_table_find(&m->table, alert_hash(rule->name, o->subject), rule->name, o->subject);
         switch (o->truth) {

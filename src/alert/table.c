@@ -42,8 +42,9 @@ static void put(AlertTable *t, Alert *a) {
 }
 
 static int grow(AlertTable *t) {
-        AlertTable bigger = { .room = MAX(t->room * 2, (size_t) ROOM_MIN), .count = t->count };
+        AlertTable bigger = *t;
 
+        bigger.room = MAX(t->room * 2, (size_t) ROOM_MIN);
         bigger.alerts = calloc(bigger.room, sizeof(Alert *));
         if (!bigger.alerts)
                 return -ENOMEM;
@@ -55,10 +56,28 @@ static int grow(AlertTable *t) {
         return 0;
 }
 
+static int make_subject_room(AlertTable *t, SubjectId subject) {
+        if (subject == SUBJECT_NONE || subject < t->subject_room)
+                return 0;
+        size_t room = MAX((size_t) subject + 1, t->subject_room * 2);
+        uint32_t *of_subject = reallocarray(t->of_subject, room, sizeof *of_subject);
+        if (!of_subject)
+                return -ENOMEM;
+        memset(of_subject + t->subject_room, 0, (room - t->subject_room) * sizeof *of_subject);
+        t->of_subject = of_subject;
+        t->subject_room = room;
+        return 0;
+}
+
 int alert_table_add(AlertTable *t, Alert *a) {
-        int r = t->count + 1 > t->room / 2 ? grow(t) : 0;
+        int r = make_subject_room(t, a->event.subject);
         if (r < 0)
                 return r;
+        r = t->count + 1 > t->room / 2 ? grow(t) : 0;
+        if (r < 0)
+                return r;
+        if (a->event.subject != SUBJECT_NONE)
+                t->of_subject[a->event.subject]++;
         a->hash = alert_hash(a->event.rule, a->event.subject);
         put(t, a);
         t->count++;
@@ -68,6 +87,8 @@ int alert_table_add(AlertTable *t, Alert *a) {
 void alert_table_remove(AlertTable *t, const Alert *a) {
         size_t hole = home(t, a->hash);
 
+        if (a->event.subject != SUBJECT_NONE)
+                t->of_subject[a->event.subject]--;
         while (t->alerts[hole] != a)
                 hole = after(t, hole);
         /* what was pushed on by the removed one moves up, so that probing needs no tombstones */
@@ -86,5 +107,6 @@ void alert_table_done(AlertTable *t) {
         for (size_t i = 0; i < t->room; i++)
                 free(t->alerts[i]);
         free((void *) t->alerts);
+        free(t->of_subject);
         *t = (AlertTable){ 0 };
 }

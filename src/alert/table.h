@@ -15,7 +15,14 @@ typedef struct Alert {
 typedef struct AlertTable {
         Alert **alerts;
         size_t count, room;
+        uint32_t *of_subject; /* how many each subject has */
+        size_t subject_room;
 } AlertTable;
+
+/* Whether the subject has any: on a quiet ward that answers most questions. */
+static inline bool alert_table_has(const AlertTable *t, SubjectId subject) {
+        return subject < t->subject_room && t->of_subject[subject] > 0;
+}
 
 uint32_t alert_hash(const char *rule, SubjectId subject);
 Alert *alert_table_find(const AlertTable *t, uint32_t hash, const char *rule, SubjectId subject);

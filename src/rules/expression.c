@@ -71,25 +71,32 @@ static double binary(OpCode code, double a, double b) {
 }
 
 Truth expression_evaluate(const Expression *x, const Latest *latest, int64_t now_us, double *ret_value) {
-        double stack[EXPRESSION_STACK_MAX];
-        size_t top = 0; /* the parser has bounded it */
+        /* The parser has bounded what is pushed, and only that is read: clearing all of it would cost more than most
+         * programs do. */
+        double stack[EXPRESSION_STACK_MAX] __attribute__((uninitialized));
+        double *top = stack, value = (double) NAN; /* top: the first free one */
 
-        for (const Op *op = x->ops; op < x->ops + x->count; op++)
+        for (size_t i = 0; i < x->count; i++) {
+                const Op *op = &x->ops[i];
+
                 switch (op->code) {
                 case OP_NUMBER:
-                        stack[top++] = op->number;
+                        *top++ = op->number;
                         break;
                 case OP_VITAL:
-                        stack[top++] = fresh_value(op, &latest[op->slot], now_us);
+                        *top = fresh_value(op, &latest[op->slot], now_us);
+                        if (i == x->value)
+                                value = *top;
+                        top++;
                         break;
                 case OP_ABSENT:
-                        stack[top++] = is_absent(op, &latest[op->slot], now_us);
+                        *top++ = is_absent(op, &latest[op->slot], now_us);
                         break;
                 case OP_NEGATE:
-                        stack[top - 1] = -stack[top - 1];
+                        top[-1] = -top[-1];
                         break;
                 case OP_NOT:
-                        stack[top - 1] = kleene_not(stack[top - 1]);
+                        top[-1] = kleene_not(top[-1]);
                         break;
                 case OP_ADD:
                 case OP_SUBTRACT:
@@ -104,10 +111,10 @@ Truth expression_evaluate(const Expression *x, const Latest *latest, int64_t now
                 case OP_AND:
                 case OP_OR:
                         top--;
-                        stack[top - 1] = binary(op->code, stack[top - 1], stack[top]);
+                        top[-1] = binary(op->code, top[-1], top[0]);
                         break;
                 }
-        const Op *value = x->value < x->count ? &x->ops[x->value] : NULL;
-        *ret_value = value ? fresh_value(value, &latest[value->slot], now_us) : (double) NAN;
+        }
+        *ret_value = value;
         return isnan(stack[0]) ? TRUTH_UNKNOWN : stack[0] != 0 ? TRUTH_TRUE : TRUTH_FALSE;
 }
