@@ -71,10 +71,8 @@ static double binary(OpCode code, double a, double b) {
 }
 
 Truth expression_evaluate(const Expression *x, const Latest *latest, int64_t now_us, double *ret_value) {
-        /* The parser has bounded what is pushed, and only that is read: clearing all of it would cost more than most
-         * programs do. */
-        double stack[EXPRESSION_STACK_MAX] __attribute__((uninitialized));
-        double *top = stack, value = (double) NAN; /* top: the first free one */
+        double stack[EXPRESSION_STACK_MAX] = { 0 }; /* the parser has bounded what is pushed */
+        double *top = stack, value = (double) NAN;  /* top: the first free one */
 
         for (size_t i = 0; i < x->count; i++) {
                 const Op *op = &x->ops[i];

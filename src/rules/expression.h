@@ -12,13 +12,13 @@
 enum {
         EXPRESSION_LENGTH_MAX = 2048, /* bytes of text */
         EXPRESSION_OPS_MAX = 512,
-        EXPRESSION_STACK_MAX = 32,
+        EXPRESSION_STACK_MAX = 16,
         EXPRESSION_DEPTH_MAX = 32, /* parentheses, `not` and unary minus within each other */
 };
 
 #define FRESHNESS_DEFAULT (60 * USEC_PER_SEC)
 #define AGE_MIN           USEC_PER_SEC
-#define AGE_MAX           (7 * 86400 * USEC_PER_SEC)
+#define AGE_MAX           (INT64_C(604800) * USEC_PER_SEC)
 
 typedef enum OpCode {
         OP_NUMBER,

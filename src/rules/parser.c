@@ -240,7 +240,7 @@ static const Binary *find_binary(TokenType type) {
 static int parse(Parser *p, int precedence, Type *ret) {
         size_t left_offset = p->token.offset, right_offset;
         const Binary *b;
-        Type left, right;
+        Type left = TYPE_NUMBER, right = TYPE_NUMBER;
 
         if (p->depth == EXPRESSION_DEPTH_MAX) {
                 (void) error_set(p->e, -EINVAL, "nested deeper than %d levels", EXPRESSION_DEPTH_MAX);

@@ -17,11 +17,12 @@ static void run(const RuleSet *s, const Catalogue *c) {
                         registry_assign(registry, device, "p", SUBJECT_PATIENT, "Bed", 0, &subject) < 0 ||
                         rule_engine_new(s, registry, ignore, NULL, &e) < 0)
                 abort();
-        for (VitalId v = 0; v < catalogue_count(c); v++) {
-                const Reading r = {
-                        .subject = subject, .vital = v, .value = v, .device_time_us = TIME_NONE
-                };
-                if (rule_engine_reading(e, &r, v) < 0)
+        for (size_t v = 0; v < catalogue_count(c); v++) {
+                const Reading r = { .subject = subject,
+                        .vital = (VitalId) v,
+                        .value = (double) v,
+                        .device_time_us = TIME_NONE };
+                if (rule_engine_reading(e, &r, (int64_t) v) < 0)
                         abort();
         }
         while (rule_engine_deadline(e) != INT64_MAX)

@@ -9,11 +9,12 @@
 #include "alert/alert.h"
 #include "rules/rules.h"
 
-#define WALL INT64_C(1700000000000000)
+#define WALL  INT64_C(1700000000000000)
+#define NIGHT INT64_C(43200) /* seconds */
 
 enum {
         PATIENTS = 30,
-        HOURS = 12,
+        HOURS = NIGHT / 3600,
         PERIOD = 5, /* seconds between readings of a vital */
         EVENTS_MAX = 1024,
         EPISODE = 120, /* seconds that each trouble lasts */
@@ -195,7 +196,7 @@ static void check_events(const Ward *w) {
 static void a_night_brings_exactly_its_events(void **state) {
         Ward *w = ward_new();
 
-        for (int64_t second = 0; second < HOURS * 3600; second++) {
+        for (int64_t second = 0; second < NIGHT; second++) {
                 tick(w, second);
                 if (second % PERIOD == 0)
                         round_of_readings(w, second);
@@ -208,7 +209,7 @@ static void a_night_brings_exactly_its_events(void **state) {
 static void without_timers_the_events_are_the_same(void **state) {
         Ward *w = ward_new();
 
-        for (int64_t second = 0; second < HOURS * 3600; second += PERIOD)
+        for (int64_t second = 0; second < NIGHT; second += PERIOD)
                 round_of_readings(w, second);
         check_events(w);
         ward_free(w);
@@ -247,7 +248,7 @@ static void restarts_do_not_change_the_events(void **state) {
         Ward *w = ward_new();
         size_t restarts = 0;
 
-        for (int64_t second = 0; second < HOURS * 3600; second++) {
+        for (int64_t second = 0; second < NIGHT; second++) {
                 if (second % 1009 == 1008) {
                         restart(w, second);
                         restarts++;
