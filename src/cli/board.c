@@ -86,7 +86,7 @@ static void pen_cell(Pen *p, const char *style, const char *text, size_t width, 
 }
 
 static void pen_line(Pen *p) {
-        fputs(p->view->colour ? "\033[K\r\n" : "\n", p->out);
+        fputs(p->view->colour ? "\033[K\n" : "\n", p->out);
         p->left = p->view->width;
         if (p->lines_left > 0)
                 p->lines_left--;
@@ -158,7 +158,8 @@ static void print_header(Pen *p, const json_t *status, size_t n) {
         Stamp now;
 
         if (p->view->trouble) {
-                (void) snprintf(text, sizeof text, " NOT LIVE: %.*s ", TEXT_MAX - 16, p->view->trouble);
+                text_clean(p->view->trouble, name, sizeof name);
+                (void) snprintf(text, sizeof text, " NOT LIVE: %.*s ", (int) text_fit(name, p->left), name);
                 pen_text(p, ALARM, text);
                 pen_line(p);
                 return;
@@ -170,7 +171,7 @@ static void print_header(Pen *p, const json_t *status, size_t n) {
         text_json(json_object_get(status, "state"), state, sizeof state);
         pen_text(p, BOLD, *name ? name : "wardstone");
         pen_text(p, PLAIN, "  ");
-        pen_text(p, streq(state, "ok") ? PLAIN : ALARM, state);
+        pen_text(p, !*state || streq(state, "ok") ? PLAIN : ALARM, state);
         const json_t *clock = json_object_get(status, "clock");
         /* active alerts include those of the gateway itself, which no line below shows */
         (void) snprintf(text, sizeof text, "  %zu subjects  %lld alerts  %lld entries  %lld blocks  %sZ%s",

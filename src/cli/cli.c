@@ -5,6 +5,7 @@
 #include "base/yaml.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/text.h"
 
 static const Command *const commands[] = {
         &command_init,

@@ -28,8 +28,8 @@ static const Option options[] = {
         { NULL },
 };
 
-/* Writes a file that is not there yet, whole or not at all; says which. *ret_made may be NULL. */
-static int write_new(const char *path, const char *text, mode_t mode, bool *ret_made, Error *e) {
+/* Writes a file that is not there yet, whole or not at all; says which. */
+static int write_new(const char *path, const char *text, mode_t mode, Error *e) {
         char temporary[PATH_MAX];
         bool made = false;
         int r = 0;
@@ -47,8 +47,6 @@ static int write_new(const char *path, const char *text, mode_t mode, bool *ret_
         if (r < 0)
                 return error_set(e, r, "%s: %s", path, strerror(-r));
         printf("%-8s %s\n", made ? "made" : "kept", path);
-        if (ret_made)
-                *ret_made = made;
         return 0;
 }
 
@@ -65,17 +63,17 @@ static void wipe_key(SigningKey *k) {
 
 static int generate_signing_key(const char *path, Error *e) {
         _cleanup_(wipe_key) SigningKey key = { 0 };
-        char text[128];
+        char text[128], line[sizeof text + 1];
 
         int r = signing_key_generate(&key);
         if (r == 0)
-                r = signing_key_format(&key, text, sizeof text - 1);
+                r = signing_key_format(&key, text, sizeof text);
         if (r < 0)
                 return error_set(e, r, "can't make a signing key: %s", strerror(-r));
-        if (!strchr(text, '\n'))
-                strcat(text, "\n");
-        r = write_new(path, text, 0600, NULL, e);
+        (void) snprintf(line, sizeof line, "%.*s\n", (int) strcspn(text, "\n"), text);
+        r = write_new(path, line, 0600, e);
         sodium_memzero(text, sizeof text);
+        sodium_memzero(line, sizeof line);
         return r;
 }
 
@@ -83,7 +81,7 @@ static int generate_signing_key(const char *path, Error *e) {
 static int init_signing_key(const char *dir, const char *name, Error *e) {
         _cleanup_free_ char *text = NULL;
         _cleanup_(wipe_key) SigningKey key = { 0 };
-        char path[PATH_MAX], origin[ORIGIN_MAX], verifier[ORIGIN_MAX + 128];
+        char path[PATH_MAX], origin[ORIGIN_MAX], verifier[ORIGIN_MAX + 128], line[sizeof verifier + 1];
         size_t len;
 
         int r = join(path, dir, "signing-key", e);
@@ -104,12 +102,12 @@ static int init_signing_key(const char *dir, const char *name, Error *e) {
         if (r < 0)
                 return error_prefix(e, r, "%s", path);
         (void) snprintf(origin, sizeof origin, "%s/1", name);
-        r = note_verifier_key(origin, key.public, verifier, sizeof verifier - 1);
+        r = note_verifier_key(origin, key.public, verifier, sizeof verifier);
         if (r < 0)
                 return error_set(e, r, "%s: name too long", name);
-        strcat(verifier, "\n");
+        (void) snprintf(line, sizeof line, "%s\n", verifier);
         r = join(path, dir, "verifier-key", e);
-        return r < 0 ? r : write_new(path, verifier, 0644, NULL, e);
+        return r < 0 ? r : write_new(path, line, 0644, e);
 }
 
 static int init_encryption_key(const char *dir, Error *e) {
@@ -122,7 +120,7 @@ static int init_encryption_key(const char *dir, Error *e) {
         randombytes_buf(key, sizeof key);
         sodium_bin2base64(base64, sizeof base64, key, sizeof key, sodium_base64_VARIANT_ORIGINAL);
         (void) snprintf(text, sizeof text, "wardstone-key-encryption-key-v1 %s\n", base64);
-        r = write_new(path, text, 0600, NULL, e);
+        r = write_new(path, text, 0600, e);
         sodium_memzero(key, sizeof key);
         sodium_memzero(base64, sizeof base64);
         sodium_memzero(text, sizeof text);
@@ -137,11 +135,11 @@ static int init_configuration(const Values *v, const char *name, Error *e) {
                 return error_set(e, -ENOMEM, "out of memory");
         int r = join(path, v->dir, "wardstone.yaml", e);
         if (r == 0)
-                r = write_new(path, main_file, 0644, NULL, e);
+                r = write_new(path, main_file, 0644, e);
         if (r == 0)
                 r = join(path, v->dir, "devices.yaml", e);
         if (r == 0)
-                r = write_new(path, template_devices, 0644, NULL, e);
+                r = write_new(path, template_devices, 0644, e);
         if (r == 0)
                 r = join(path, v->dir, "rules.d", e);
         if (r == 0)
@@ -149,7 +147,7 @@ static int init_configuration(const Values *v, const char *name, Error *e) {
         if (r == 0)
                 r = join(path, v->dir, "rules.d/adult.yaml", e);
         if (r == 0)
-                r = write_new(path, template_rules, 0644, NULL, e);
+                r = write_new(path, template_rules, 0644, e);
         return r;
 }
 
