@@ -7,8 +7,7 @@
 #include <stdlib.h>
 
 int64_t fault_number(const char *name) {
-        char path[PATH_MAX];
-        long long value = 0;
+        char path[PATH_MAX], text[32];
 
         const char *folder = secure_getenv("WARDSTONE_FAULTS");
         if (!folder)
@@ -17,10 +16,9 @@ int64_t fault_number(const char *name) {
         FILE *f = fopen(path, "re");
         if (!f)
                 return 0;
-        if (fscanf(f, "%lld", &value) != 1)
-                value = 0;
+        const char *line = fgets(text, sizeof text, f);
         (void) fclose(f);
-        return value;
+        return line ? strtoll(line, NULL, 10) : 0;
 }
 
 bool fault_is_set(const char *name) {
