@@ -66,3 +66,15 @@ build_in() {
         fi
         ninja -C "$folder"
 }
+
+# The builds that tests run on, by the name of their folder.
+build_test() {
+        case "$1" in
+        gcc) build_in gcc gcc --werror ;;
+        faults) build_in faults gcc --werror -Dfaults=true ;;
+        asan) build_in asan clang-14 --werror -Dfaults=true -Db_sanitize=address,undefined -Db_lundef=false ;;
+        tsan) build_in tsan clang-14 --werror -Dfaults=true -Db_sanitize=thread -Db_lundef=false ;;
+        fuzz) build_in fuzz clang-14 --werror -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false ;;
+        *) die "no such build: $1" ;;
+        esac
+}
