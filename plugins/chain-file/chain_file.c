@@ -4,7 +4,7 @@
  * consistency), that an epoch is followed only by a later one. What contradicts the file is refused for good. It keeps nothing
  * in memory between calls but its settings: head() reads the file, so whatever happened in between is seen.
  *
- * Settings: path (default: checkpoints.jsonl in the connector's folder; another disk is better), max_bytes (default 64 MiB),
+ * Settings: file (default anchors.ndjson; relative to the connector's folder; another disk is better), max_bytes (default 64 MiB),
  * verifier_key (the gateway's, as `wardstone checkpoint --key` prints it) or public_key (base64, which the gateway gives
  * itself). */
 #include <assert.h>
@@ -82,35 +82,35 @@ static int read_key(ChainFile *c, const char *verifier_key, const char *public_k
         return WARDSTONE_OK;
 }
 
-static char *default_path(const struct wardstone_host *host) {
-        char *path = NULL;
+static char *make_path(const struct wardstone_host *host, const char *file) {
+        char *path;
 
-        if (host->state_dir && asprintf(&path, "%s/checkpoints.jsonl", host->state_dir) < 0)
-                return NULL;
-        return path;
+        if (file[0] == '/')
+                return strdup(file);
+        return asprintf(&path, "%s/%s", host->state_dir, file) < 0 ? NULL : path;
 }
 
 static int configure(ChainFile *c, const json_t *settings) {
         const struct wardstone_host *host = c->host;
-        const char *path = NULL, *verifier_key = NULL, *public_key = NULL;
+        const char *file = "anchors.ndjson", *verifier_key = NULL, *public_key = NULL;
         json_int_t max_bytes = MAX_BYTES_DEFAULT;
         json_error_t json_error;
         Error e;
 
         /* the '!' refuses members that are not named here */
-        if (json_unpack_ex((json_t *) settings, &json_error, 0, "{s?:s,s?:s,s?:s,s?:I!}", "path", &path,
+        if (json_unpack_ex((json_t *) settings, &json_error, 0, "{s?:s,s?:s,s?:s,s?:I!}", "file", &file,
                             "verifier_key", &verifier_key, "public_key", &public_key, "max_bytes",
                             &max_bytes) < 0)
                 return host->fail(host, WARDSTONE_CONFIGURATION, "config: %s", json_error.text);
         if (max_bytes < MAX_BYTES_SMALLEST)
                 return host->fail(
                                 host, WARDSTONE_CONFIGURATION, "max_bytes: at least %d", MAX_BYTES_SMALLEST);
-        if (!path && !host->state_dir)
-                return host->fail(host, WARDSTONE_CONFIGURATION, "path: missing");
+        if (file[0] != '/' && !host->state_dir)
+                return host->fail(host, WARDSTONE_CONFIGURATION, "file: expected an absolute path");
         int r = read_key(c, verifier_key, public_key);
         if (r != WARDSTONE_OK)
                 return r;
-        r = anchor_file_open(&c->file, path ? strdup(path) : default_path(host), (uint64_t) max_bytes, &e);
+        r = anchor_file_open(&c->file, make_path(host, file), (uint64_t) max_bytes, &e);
         if (r < 0)
                 return host->fail(host, r == -EBUSY ? WARDSTONE_RETRY : WARDSTONE_CONFIGURATION, "%s",
                                 e.message);

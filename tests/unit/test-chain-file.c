@@ -212,7 +212,7 @@ static int set_up(void **state) {
         (void) snprintf(f->folder, sizeof f->folder, "/tmp/test-chain-file-XXXXXX");
         if (!mkdtemp(f->folder))
                 return -1;
-        (void) snprintf(f->path, sizeof f->path, "%s/checkpoints.jsonl", f->folder);
+        (void) snprintf(f->path, sizeof f->path, "%s/anchors.ndjson", f->folder);
         log_make(&f->log, "ward/1", "one");
         if (signing_key_generate(&f->log.key) < 0 ||
                         note_verifier_key(f->log.origin, f->log.key.public, key, sizeof key) < 0)
@@ -495,7 +495,7 @@ static void bad_settings_are_explained(void **state) {
                 { "{\"verifier_key\":7}", "config: " },
                 { "{\"verifier_kye\":\"x\"}", "verifier_kye" },
                 { "{\"max_bytes\":1}", "max_bytes: at least" },
-                { "{\"path\":\"/nonexistent/"
+                { "{\"file\":\"/nonexistent/"
                   "anchors\",\"public_key\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"}",
                                 "/nonexistent/anchors: No such file" },
         };
