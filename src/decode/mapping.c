@@ -115,7 +115,7 @@ int mapping_decode(const Mapping *m, Bytes payload, SampleList *list, Error *e) 
 
         if (!m)
                 return error_set(e, -EBADMSG, "format json needs a map");
-        if ((r = json_parse(payload, true, &root, e)) < 0 || (r = find_time(m, root, &time_us, e)) < 0 ||
+        if ((r = json_parse(payload, &root, e)) < 0 || (r = find_time(m, root, &time_us, e)) < 0 ||
                         (r = find_sequence(m, root, &has_sequence, &sequence, e)) < 0)
                 return r;
         for (const MappingReading *reading = m->readings; reading < m->readings + m->count; reading++) {

@@ -45,6 +45,19 @@ const char *senml_label_name(SenmlLabel l) {
         return labels[l].name;
 }
 
+SenmlLabel senml_find_label(Bytes name) {
+        SenmlLabel l = 0;
+
+        for (; l < SENML_LABEL_COUNT; l++) {
+                const char *label = labels[l].name;
+                /* the first character decides nearly always, before anything is called */
+                if (name.len > 0 && (char) name.data[0] == label[0] &&
+                                bytes_equal(name, BYTES_STRING(label)))
+                        break;
+        }
+        return l;
+}
+
 int senml_mark(SenmlRecord *r, SenmlLabel l, Error *e) {
         if (senml_has(r, l))
                 return error_set(e, -EBADMSG, "the field '%s' is given twice in one record",

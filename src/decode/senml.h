@@ -29,6 +29,7 @@ typedef enum SenmlType { SENML_NUMBER, SENML_TEXT, SENML_BOOLEAN, SENML_DATA } S
 
 SenmlType senml_label_type(SenmlLabel l);
 const char *senml_label_name(SenmlLabel l); /* as in JSON: "bn" */
+SenmlLabel senml_find_label(Bytes name);    /* SENML_LABEL_COUNT where RFC 8428 doesn't know it */
 
 /* One record as it came. Only members whose bit is in present are set; texts are borrowed for the pack's lifetime. */
 typedef struct SenmlRecord {

@@ -1,64 +1,131 @@
 /* application/senml+json (RFC 8428 5). */
 #include <errno.h>
 
-#include "decode/json.h"
+#include "decode/json_token.h"
 #include "decode/senml.h"
 
-/* SENML_LABEL_COUNT for a label that RFC 8428 doesn't know. */
-static SenmlLabel find_label(const char *key) {
-        for (SenmlLabel l = 0; l < SENML_LABEL_COUNT; l++)
-                if (streq(key, senml_label_name(l)))
-                        return l;
-        return SENML_LABEL_COUNT;
+/* Texts with escapes, undone, by label: the base name and unit stay good until the next ones. */
+typedef struct Texts {
+        char bytes[SENML_LABEL_COUNT + 1][SAMPLE_NAME_MAX]; /* the last one is for keys */
+} Texts;
+
+static int malformed(Error *e) {
+        return error_set(e, -EBADMSG, "not well-formed JSON, or cut off");
 }
 
-static bool take_value(SenmlRecord *r, SenmlLabel l, const json_t *value) {
+static int undo_escapes(const JsonToken *t, Texts *texts, SenmlLabel l, Bytes *ret, Error *e) {
+        *ret = t->text;
+        if (!t->escaped)
+                return 0;
+        if (t->text.len > sizeof texts->bytes[l])
+                return error_set(e, -EBADMSG, "a text with escapes of more than %zu bytes",
+                                sizeof texts->bytes[l]);
+        *ret = BYTES(texts->bytes[l], json_token_unescape(t, texts->bytes[l]));
+        return 0;
+}
+
+static int read_value(const JsonToken *t, Texts *texts, SenmlRecord *r, SenmlLabel l, Error *e) {
+        bool fits = false;
+
         switch (senml_label_type(l)) {
         case SENML_NUMBER:
-                r->number[l] = json_number_value(value);
-                return json_is_number(value);
+                r->number[l] = t->number;
+                fits = t->type == JSON_TOKEN_NUMBER;
+                break;
         case SENML_TEXT:
+                if (t->type == JSON_TOKEN_STRING)
+                        return undo_escapes(t, texts, l, &r->text[l], e);
+                break;
         case SENML_DATA:
-                r->text[l] = BYTES(json_string_value(value), json_string_length(value));
-                return json_is_string(value);
+                fits = t->type == JSON_TOKEN_STRING;
+                break;
         case SENML_BOOLEAN:
-                r->boolean = json_is_true(value);
-                return json_is_boolean(value);
+                r->boolean = t->type == JSON_TOKEN_TRUE;
+                fits = t->type == JSON_TOKEN_TRUE || t->type == JSON_TOKEN_FALSE;
+                break;
         }
-        return false;
+        return fits ? 0
+                    : error_set(e, -EBADMSG, "the field '%s' has a value of the wrong type",
+                                      senml_label_name(l));
 }
 
-static int read_record(json_t *object, SenmlRecord *r, Error *e) {
+/* From the key, which is t, to the end of its value. */
+static int read_field(Bytes *at, JsonToken *t, Texts *texts, SenmlRecord *r, Error *e) {
+        Bytes key;
+        int k;
+
+        if (t->type != JSON_TOKEN_STRING)
+                return malformed(e);
+        if ((k = undo_escapes(t, texts, SENML_LABEL_COUNT, &key, e)) < 0)
+                return k;
+        SenmlLabel l = senml_find_label(key);
+        k = l == SENML_LABEL_COUNT ? senml_check_unknown(key, e) : senml_mark(r, l, e);
+        if (k < 0)
+                return k;
+        if (json_token_next(at, t) < 0 || t->type != JSON_TOKEN_COLON || json_token_next(at, t) < 0)
+                return malformed(e);
+        if (l != SENML_LABEL_COUNT)
+                return read_value(t, texts, r, l, e);
+        return json_token_skip(at, t) < 0 ? malformed(e) : 0;
+}
+
+static int read_record(Bytes *at, JsonToken *t, Texts *texts, SenmlRecord *r, Error *e) {
+        if (t->type != JSON_TOKEN_OPEN_OBJECT)
+                return error_set(e, -EBADMSG, "a SenML record is an object");
         r->present = 0;
-        for (void *i = json_object_iter(object); i; i = json_object_iter_next(object, i)) {
-                const char *key = json_object_iter_key(i);
-                SenmlLabel l = find_label(key);
-                int k = l == SENML_LABEL_COUNT ? senml_check_unknown(BYTES_STRING(key), e)
-                                               : senml_mark(r, l, e);
+        if (json_token_next(at, t) < 0)
+                return malformed(e);
+        if (t->type == JSON_TOKEN_CLOSE_OBJECT)
+                return 0;
+        for (;;) {
+                int k = read_field(at, t, texts, r, e);
                 if (k < 0)
                         return k;
-                if (l != SENML_LABEL_COUNT && !take_value(r, l, json_object_iter_value(i)))
-                        return error_set(e, -EBADMSG, "the field '%s' has a value of the wrong type", key);
+                if (json_token_next(at, t) < 0)
+                        return malformed(e);
+                if (t->type == JSON_TOKEN_CLOSE_OBJECT)
+                        return 0;
+                if (t->type != JSON_TOKEN_COMMA || json_token_next(at, t) < 0)
+                        return malformed(e);
         }
-        return 0;
+}
+
+/* From the first record, or the bracket that closes an empty pack, which is t, to the closing bracket. */
+static int read_records(Bytes *at, JsonToken *t, SenmlPack *pack, Error *e) {
+        SenmlRecord record;
+        Texts texts;
+        int k;
+
+        if (t->type == JSON_TOKEN_CLOSE_ARRAY)
+                return 0;
+        for (;;) {
+                if ((k = read_record(at, t, &texts, &record, e)) < 0 ||
+                                (k = senml_resolve(pack, &record, e)) < 0)
+                        return k;
+                if (json_token_next(at, t) < 0)
+                        return malformed(e);
+                if (t->type == JSON_TOKEN_CLOSE_ARRAY)
+                        return 0;
+                if (t->type != JSON_TOKEN_COMMA || json_token_next(at, t) < 0)
+                        return malformed(e);
+        }
 }
 
 int senml_json_decode(Bytes payload, int64_t now_us, SampleList *list, Error *e) {
         SenmlPack pack = { .now_us = now_us, .list = list };
-        json_auto_t *root = NULL;
-        SenmlRecord record;
+        Bytes at = payload;
+        JsonToken t;
+        int k;
 
-        int k = json_parse(payload, false, &root, e);
-        if (k < 0)
-                return k;
-        if (!json_is_array(root))
+        if (json_token_next(&at, &t) < 0)
+                return malformed(e);
+        if (t.type != JSON_TOKEN_OPEN_ARRAY)
                 return error_set(e, -EBADMSG, "a SenML pack is an array of records");
-        for (size_t i = 0; i < json_array_size(root); i++) {
-                json_t *object = json_array_get(root, i);
-                if (!json_is_object(object))
-                        return error_set(e, -EBADMSG, "a SenML record is an object");
-                if ((k = read_record(object, &record, e)) < 0 || (k = senml_resolve(&pack, &record, e)) < 0)
-                        return k;
-        }
+        if (json_token_next(&at, &t) < 0)
+                return malformed(e);
+        if ((k = read_records(&at, &t, &pack, e)) < 0)
+                return k;
+        if (json_token_next(&at, &t) < 0 || t.type != JSON_TOKEN_END)
+                return error_set(e, -EBADMSG, "something follows the SenML pack");
         return senml_finish(&pack, e);
 }
