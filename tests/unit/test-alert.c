@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "alert/alert.h"
+#include "alert/table.h"
 #include "base/sha256.h"
 
 #define WALL INT64_C(1700000000000000)
@@ -270,6 +271,25 @@ static void alerts_of_the_same_time_have_their_own_ids(void **state) {
         assert_int_equal(e->since_us, stamp(1).wall_us + 1);
 }
 
+static void names_of_the_same_hash_do_not_mix(void **state) {
+        Bench *b = *state;
+        AlertRule one = low, other = low;
+
+        one.name = "R112382";
+        other.name = "R349599";
+        assert_int_equal(alert_hash(one.name, b->p1), alert_hash(other.name, b->p1));
+        is(b, &one, b->p1, TRUTH_TRUE, 80, 1);
+        (void) event(b, "R112382", ALERT_ACTIVE, 1);
+        is(b, &other, b->p1, TRUTH_FALSE, 80, 2);
+        nothing(b);
+        is(b, &other, b->p1, TRUTH_TRUE, 80, 3);
+        (void) event(b, "R349599", ALERT_ACTIVE, 3);
+        is(b, &one, b->p1, TRUTH_FALSE, 80, 4);
+        (void) event(b, "R112382", ALERT_RESOLVED, 4);
+        is(b, &other, b->p1, TRUTH_FALSE, 80, 5);
+        (void) event(b, "R349599", ALERT_RESOLVED, 5);
+}
+
 static void technical_alerts_go_by_name(void **state) {
         Bench *b = *state;
         char name[ALERT_NAME_MAX + 1];
@@ -459,6 +479,7 @@ int main(void) {
                                 events_do_not_depend_on_how_late_a_timer_is, setup, teardown),
                 cmocka_unit_test_setup_teardown(an_id_is_of_rule_subject_and_since, setup, teardown),
                 cmocka_unit_test_setup_teardown(alerts_of_the_same_time_have_their_own_ids, setup, teardown),
+                cmocka_unit_test_setup_teardown(names_of_the_same_hash_do_not_mix, setup, teardown),
                 cmocka_unit_test_setup_teardown(technical_alerts_go_by_name, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_summary_is_cut_between_characters, setup, teardown),
                 cmocka_unit_test_setup_teardown(an_active_alert_lives_over_a_restart, setup, teardown),

@@ -95,8 +95,10 @@ static void and_binds_tighter_than_or_and_not_tighter_than_and(void **state) {
                 "not (hr < 1 and hr > 1)",
                 "not not hr > 1",
                 "hr > 1 and not spo2 > 95",
+                "not hr > 1 or hr > 1",
         };
-        static const char *const is_false[] = { "(hr > 1 or hr > 1) and hr < 1", "not hr > 1 or hr < 1" };
+        static const char *const is_false[] = { "(hr > 1 or hr > 1) and hr < 1", "not hr > 1 or hr < 1",
+                "not hr < 1 and hr < 1" };
 
         truths(*state, TRUTH_TRUE, is_true, ELEMENTS(is_true));
         truths(*state, TRUTH_FALSE, is_false, ELEMENTS(is_false));
@@ -259,8 +261,10 @@ static void size_and_depth_are_bounded(void **state) {
         assert_string_equal(e.message, "expression is too long: split it into two rules");
         assert_true(parse_repeated(*state, "hr < 1 or ", "", 300, &e) < 0);
         assert_string_equal(e.message, "longer than 2048 characters");
-        /* what a stack has to hold grows with the depth of the right-hand sides */
-        assert_true(parse_repeated(*state, "(hr<1 or (hr<1 and ", "))", 15, &e) < 0);
+        /* what waits for its right-hand side fills the stack */
+        assert_int_equal(parse_repeated(*state, "hr<1 or hr<1 and (", ")", 7, &e), 0);
+        assert_true(parse_repeated(*state, "hr<1 or hr<1 and (", ")", 8, &e) < 0);
+        assert_string_equal(e.message, "expression is too long: split it into two rules");
 }
 
 int main(void) {

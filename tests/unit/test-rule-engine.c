@@ -255,8 +255,8 @@ static void a_reading_at_the_very_end_of_freshness_is_in_time(void **state) {
 
 #define SILENT                                                                                              \
         "groups:\n- name: g\n  rules:\n"                                                                    \
-        "  - {alert: Silent, expr: 'absent(spo2, 30s)'}\n"                                                  \
-        "  - {alert: Long, expr: 'absent(spo2, 5m)'}\n"
+        "  - {alert: Long, expr: 'absent(spo2, 5m)'}\n"                                                     \
+        "  - {alert: Silent, expr: 'absent(spo2, 30s)'}\n"
 
 static void silence_is_noticed_by_time_and_ended_by_a_reading(void **state) {
         Bench *b = *state;
@@ -265,33 +265,58 @@ static void silence_is_noticed_by_time_and_ended_by_a_reading(void **state) {
         assert_int_equal(rule_engine_deadline(b->engine), INT64_MAX);
         reading(b, b->p1, "spo2", 97, 1);
         assert_int_equal(b->count, 2);
-        said(b, 0, "Silent", b->p1, TRUTH_FALSE, (double) NAN, 1);
-        said(b, 1, "Long", b->p1, TRUTH_FALSE, (double) NAN, 1);
+        said(b, 0, "Long", b->p1, TRUTH_FALSE, (double) NAN, 1);
+        said(b, 1, "Silent", b->p1, TRUTH_FALSE, (double) NAN, 1);
         tick(b, 31);
         assert_int_equal(b->count, 1);
         said(b, 0, "Silent", b->p1, TRUTH_TRUE, (double) NAN, 31);
-        tick(b, 301);
+        deadline(b, 301);
+        reading(b, b->p1, "spo2", 97, 100);
+        said(b, 1, "Silent", b->p1, TRUTH_FALSE, (double) NAN, 100);
+        deadline(b, 130);
+        tick(b, 130);
+        said(b, 0, "Silent", b->p1, TRUTH_TRUE, (double) NAN, 130);
+        tick(b, 400);
         assert_int_equal(b->count, 1);
-        said(b, 0, "Long", b->p1, TRUTH_TRUE, (double) NAN, 301);
+        said(b, 0, "Long", b->p1, TRUTH_TRUE, (double) NAN, 400);
         tick(b, 10000);
         assert_int_equal(b->count, 0);
         reading(b, b->p1, "spo2", 97, 10001);
         assert_int_equal(b->count, 2);
-        said(b, 0, "Silent", b->p1, TRUTH_FALSE, (double) NAN, 10001);
+        said(b, 0, "Long", b->p1, TRUTH_FALSE, (double) NAN, 10001);
+}
+
+static void each_vital_has_its_own_silence(void **state) {
+        Bench *b = *state;
+
+        load(b, "groups:\n- name: g\n  rules:\n"
+                "  - {alert: NoSpO2, expr: 'absent(spo2, 30s)'}\n"
+                "  - {alert: NoHr, expr: 'absent(hr, 30s)'}\n");
+        reading(b, b->p1, "spo2", 97, 0);
+        reading(b, b->p1, "hr", 60, 10);
+        tick(b, 30);
+        assert_int_equal(b->count, 1);
+        said(b, 0, "NoSpO2", b->p1, TRUTH_TRUE, (double) NAN, 30);
+        tick(b, 40);
+        assert_int_equal(b->count, 1);
+        said(b, 0, "NoHr", b->p1, TRUTH_TRUE, (double) NAN, 40);
 }
 
 static void a_late_tick_tells_what_was_when_it_was(void **state) {
         Bench *b = *state;
 
         load(b, SILENT);
-        reading(b, b->p1, "spo2", 97, 0);
         reading(b, b->p2, "spo2", 97, 10);
+        reading(b, b->p1, "spo2", 97, 10);
+        reading(b, b->fridge, "spo2", 97, 20);
         tick(b, 1000);
-        assert_int_equal(b->count, 4);
-        said(b, 0, "Silent", b->p1, TRUTH_TRUE, (double) NAN, 30);
+        assert_int_equal(b->count, 6);
+        said(b, 0, "Silent", b->p1, TRUTH_TRUE, (double) NAN, 40);
         said(b, 1, "Silent", b->p2, TRUTH_TRUE, (double) NAN, 40);
-        said(b, 2, "Long", b->p1, TRUTH_TRUE, (double) NAN, 300);
-        said(b, 3, "Long", b->p2, TRUTH_TRUE, (double) NAN, 310);
+        said(b, 2, "Silent", b->fridge, TRUTH_TRUE, (double) NAN, 50);
+        said(b, 3, "Long", b->p1, TRUTH_TRUE, (double) NAN, 310);
+        said(b, 4, "Long", b->p2, TRUTH_TRUE, (double) NAN, 310);
+        said(b, 5, "Long", b->fridge, TRUTH_TRUE, (double) NAN, 320);
 }
 
 static void a_reading_after_silence_does_not_hide_it(void **state) {
@@ -302,7 +327,8 @@ static void a_reading_after_silence_does_not_hide_it(void **state) {
         reading(b, b->p1, "spo2", 97, 100);
         assert_int_equal(b->count, 3);
         said(b, 0, "Silent", b->p1, TRUTH_TRUE, (double) NAN, 30);
-        said(b, 1, "Silent", b->p1, TRUTH_FALSE, (double) NAN, 100);
+        said(b, 1, "Long", b->p1, TRUTH_FALSE, (double) NAN, 100);
+        said(b, 2, "Silent", b->p1, TRUTH_FALSE, (double) NAN, 100);
 }
 
 static void what_was_before_is_forgotten(void **state) {
@@ -384,6 +410,7 @@ int main(void) {
                                 a_reading_at_the_very_end_of_freshness_is_in_time, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                                 silence_is_noticed_by_time_and_ended_by_a_reading, setup, teardown),
+                cmocka_unit_test_setup_teardown(each_vital_has_its_own_silence, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_late_tick_tells_what_was_when_it_was, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_reading_after_silence_does_not_hide_it, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_was_before_is_forgotten, setup, teardown),
