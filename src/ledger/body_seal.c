@@ -10,8 +10,8 @@ enum { SUBKEY_INPUT = crypto_core_hchacha20_INPUTBYTES };
 
 static_assert(SEAL_NONCE_SIZE == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "nonce of XChaCha20");
 static_assert(SEAL_OVERHEAD == SEAL_NONCE_SIZE + crypto_aead_xchacha20poly1305_ietf_ABYTES, "nonce and tag");
-static_assert(KEY_SIZE == crypto_core_hchacha20_KEYBYTES && KEY_SIZE == crypto_core_hchacha20_OUTPUTBYTES,
-                "key and subkey are of one size");
+static_assert(KEY_SIZE == crypto_core_hchacha20_KEYBYTES, "key of HChaCha20");
+static_assert(KEY_SIZE == crypto_core_hchacha20_OUTPUTBYTES, "a subkey is a key");
 
 void body_seal(const SubjectKey *k, RandomPool *random, const uint8_t head[static ENTRY_HEAD_SIZE],
                 Bytes plain, uint8_t *ret) {

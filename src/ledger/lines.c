@@ -48,7 +48,7 @@ bool base64_parse(Bytes text, uint8_t *ret, size_t size, size_t *ret_len) {
 }
 
 bool hash_parse(Bytes text, Hash *ret) {
-        Hash h;
+        Hash h = { 0 };
         size_t len;
 
         if (!base64_parse(text, h.bytes, sizeof h.bytes, &len) || len != sizeof h.bytes)

@@ -15,7 +15,8 @@ enum {
         EXTRA_TEXT_SIZE = sodium_base64_ENCODED_LEN(EXTRA_MAX, sodium_base64_VARIANT_ORIGINAL),
 };
 static_assert(sizeof FIRST_LINE + sizeof "extra " + EXTRA_TEXT_SIZE + sizeof "index 18446744073709551615" +
-                                                MERKLE_PROOF_MAX * HASH_TEXT_SIZE + 1 + NOTE_READ_MAX <=
+                                                (size_t) MERKLE_PROOF_MAX * HASH_TEXT_SIZE + 1 +
+                                                NOTE_READ_MAX <=
                                 PROOF_TEXT_MAX,
                 "every proof fits");
 

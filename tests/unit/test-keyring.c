@@ -1,6 +1,7 @@
 /* Keys: durable before use, wrapped, found again; bodies sealed with them and disclosed one by one. */
 #include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <sodium.h>
 #include <stdarg.h>
@@ -253,6 +254,51 @@ static void many_subjects_are_found(void **state) {
         keyring_free(k);
 }
 
+enum { THREADS = 4, SHARED = 70 };
+
+typedef struct Asker {
+        Keyring *keyring;
+        SubjectKey keys[SHARED];
+        int made, failed;
+} Asker;
+
+static void *ask(void *userdata) {
+        Asker *a = userdata;
+
+        for (int i = 0; i < SHARED; i++) {
+                char name[NAME_MAX_LENGTH], subject[NAME_MAX_LENGTH];
+                SubjectKey found;
+                bool is_new = false;
+                (void) snprintf(name, sizeof name, "stay-%d", i);
+                a->failed += keyring_subject(a->keyring, name, &a->keys[i], &is_new, NULL) < 0;
+                a->made += is_new;
+                a->failed += keyring_find(a->keyring, &a->keys[i].id, &found, subject) < 0 ||
+                             !streq(subject, name);
+        }
+        return NULL;
+}
+
+static void threads_get_the_same_keys(void **state) {
+        static Asker askers[THREADS];
+        pthread_t threads[THREADS];
+        int made = 0;
+
+        Keyring *k = open_keyring();
+        for (int i = 0; i < THREADS; i++) {
+                askers[i].keyring = k;
+                assert_int_equal(pthread_create(&threads[i], NULL, ask, &askers[i]), 0);
+        }
+        for (int i = 0; i < THREADS; i++)
+                assert_int_equal(pthread_join(threads[i], NULL), 0);
+        keyring_free(k);
+        for (int i = 0; i < THREADS; i++) {
+                assert_int_equal(askers[i].failed, 0);
+                assert_memory_equal(askers[i].keys, askers[0].keys, sizeof askers[i].keys);
+                made += askers[i].made;
+        }
+        assert_int_equal(made, SHARED);
+}
+
 /* --- bodies --- */
 
 static const uint8_t head[ENTRY_HEAD_SIZE] = { 1, 1, 0, 1 };
@@ -334,6 +380,7 @@ int main(void) {
                 IN_FOLDER(subjects_need_a_name_that_fits),
                 IN_FOLDER(no_key_is_used_that_could_not_be_stored),
                 IN_FOLDER(many_subjects_are_found),
+                IN_FOLDER(threads_get_the_same_keys),
                 cmocka_unit_test(a_sealed_body_opens_with_its_key_and_head_only),
                 cmocka_unit_test(a_disclosed_key_opens_one_body_and_no_other),
                 cmocka_unit_test(keys_commit_to_themselves),

@@ -71,6 +71,13 @@ static void check_text(Vectors *v, const char *label, const char *want) {
         v->wrong++;
 }
 
+static void check_line(Vectors *v, const char *label, const char *want) {
+        char line[512];
+
+        (void) snprintf(line, sizeof line, "%s\n", want);
+        check_text(v, label, line);
+}
+
 /* In hexadecimal, 32 bytes a line. */
 static void check_hex(Vectors *v, const char *label, const void *data, size_t len) {
         char want[4096] = "";
@@ -145,11 +152,9 @@ static void check_signed(Vectors *v) {
         Proof p;
 
         assert_int_equal(signing_key_format(&sample.key, text, sizeof text), 0);
-        strcat(text, "\n");
-        check_text(v, "signing-key", text);
+        check_line(v, "signing-key", text);
         assert_int_equal(note_verifier_key(ORIGIN, sample.key.public, text, sizeof text), 0);
-        strcat(text, "\n");
-        check_text(v, "verifier-key", text);
+        check_line(v, "verifier-key", text);
         check_hex(v, "public-key", sample.key.public, sizeof sample.key.public);
         check_text(v, "checkpoint", sample.note);
         make_proof(READING, false, &p);

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <cmocka.h>
 
 #include "sample-log.h"
@@ -160,6 +161,12 @@ static void a_subkey_belongs_to_a_sealed_body(void **state) {
         assert_int_equal(verify(&p, plain, &len), -EBADMSG);
 }
 
+static void add_witness(Proof *p) {
+        size_t len = strlen(p->note);
+
+        (void) snprintf(p->note + len, sizeof p->note - len, "\xe2\x80\x94 witness.example AAAAAAE=\n");
+}
+
 static void witnesses_may_have_signed(void **state) {
         char text[PROOF_TEXT_MAX];
         uint8_t plain[BODY_MAX];
@@ -168,7 +175,7 @@ static void witnesses_may_have_signed(void **state) {
         Error e;
 
         make_proof(READING, false, &p);
-        strcat(p.note, "\xe2\x80\x94 witness.example AAAAAAE=\n");
+        add_witness(&p);
         assert_int_equal(proof_format(&p, text, &len), 0);
         assert_int_equal(proof_parse(BYTES(text, len), &again, &e), 0);
         assert_string_equal(again.note, p.note);
@@ -186,7 +193,7 @@ static void the_largest_proof_fits(void **state) {
         p.body_len = BODY_MAX;
         p.hash_count = MERKLE_PROOF_MAX;
         while (strlen(p.note) + 40 < NOTE_READ_MAX)
-                strcat(p.note, "\xe2\x80\x94 witness.example AAAAAAE=\n");
+                add_witness(&p);
         assert_int_equal(proof_format(&p, text, &len), 0);
         assert_int_equal(proof_parse(BYTES(text, len), &again, &e), 0);
         assert_memory_equal(&p, &again, sizeof p);
