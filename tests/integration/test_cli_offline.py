@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -10,7 +11,7 @@ import threading
 
 import pytest
 
-from ward import DATA, Broker, program
+from ward import DATA, TOP, Broker, program
 
 pytestmark = pytest.mark.short
 
@@ -315,18 +316,62 @@ def test_prove_keeps_a_disclosed_reading_private(folder):
         assert server.requests[0]["disclose"] == bool(extra)
 
 
-# --- verify, as far as it goes without a ledger (the daemon's own tests verify real proofs) ---
+# --- verify, on the vectors of docs/ledger-format.md (a daemon's own proofs are verified where a daemon runs) ---
 
-def test_verify_refuses_what_is_no_proof(folder):
+def vector(name):
+    text = (TOP / "docs/ledger-format.md").read_text()
+    return re.search(rf"^```text vector={name}\n(.*?)^```", text, re.MULTILINE | re.DOTALL).group(1)
+
+
+@pytest.fixture
+def proven(folder):
+    """Paths of the sealed and the disclosed proof, and the arguments that give the key."""
+    for name in ("proof", "proof-disclosed", "verifier-key"):
+        (folder / name).write_text(vector(name))
+    return folder / "proof", folder / "proof-disclosed", ["--key-file", folder / "verifier-key"]
+
+
+def test_verify_says_what_a_proof_proves(proven):
+    sealed, disclosed, key = proven
+    status, out, err = run("verify", sealed, *key)
+    assert (status, err) == (0, "")
+    assert out.startswith(f"{sealed}: verified\n  Entry 2 is a READING") and "of the ledger ward-3.example/1" in out
+    assert "sealed and not disclosed" in out
+    status, out, err = run("verify", disclosed, "--key", vector("verifier-key").strip())
+    assert (status, err) == (0, "")
+    assert "The reading: " in out and "not disclosed" not in out
+
+
+def test_verify_json_holds_the_reading_where_it_is_disclosed(proven):
+    sealed, disclosed, key = proven
+    one, two = (rows(run("verify", path, *key, "--json")[1])[0] for path in (sealed, disclosed))
+    assert one["verified"] and (one["index"], one["type"], one["origin"], one["size"]) == (2, "READING",
+                                                                                          "ward-3.example/1", 5)
+    assert "reading" not in one
+    assert set(two["reading"]) == {"device", "vital", "value", "unit", "time", "device_time", "flags", "synchronised"}
+
+
+def test_verify_refuses_any_change(proven):
+    sealed, _, key = proven
+    text = sealed.read_text()
+    for old, new in (("index 2", "index 3"), ("M3Hn", "M3Ho"), ("\n5\n", "\n6\n"), ("a3rQ", "a3rR"), ("ogFY", "ogFZ"),
+                     ("UnS1DZi", "UnS1DZj")):
+        assert old in text
+        sealed.write_text(text.replace(old, new, 1))
+        status, out, err = run("verify", sealed, *key)
+        assert status == 1 and out == "" and f"{sealed}: not verified: " in err
+
+
+def test_verify_refuses_another_key(proven, folder):
     init(folder)
-    proof = folder / "proof"
-    proof.write_text("c2sp.org/tlog-proof@v1\nindex 0\n")
-    key = ["--key-file", folder / "etc/verifier-key"]
-    status, out, err = run("verify", proof, *key)
-    assert status == 1 and out == "" and f"{proof}: not verified: " in err
-    status, _, err = run("verify", folder / "none", *key)
+    status, _, err = run("verify", proven[0], "--key-file", folder / "etc/verifier-key")
+    assert status == 1 and "not verified" in err
+
+
+def test_verify_needs_a_proof_and_a_key(proven, folder):
+    status, _, err = run("verify", folder / "none", *proven[2])
     assert status == 1 and "No such file" in err
-    status, _, err = run("verify", proof, "--key", "nonsense")
+    status, _, err = run("verify", proven[0], "--key", "nonsense")
     assert status == 1 and "verifier key" in err
 
 
