@@ -274,7 +274,7 @@ static size_t put_utf8(char *p, uint32_t c) {
 
 size_t json_token_unescape(const JsonToken *t, char *ret) {
         size_t len = 0;
-        uint32_t c;
+        uint32_t c = 0;
 
         for (size_t i = 0; i < t->text.len;) {
                 if (t->text.data[i] != '\\') {

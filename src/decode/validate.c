@@ -11,7 +11,7 @@ enum {
         RETRANSMIT_WINDOW = 64, /* messages; below the smallest counters in use, which wrap at 256 */
 };
 
-static const int64_t skew_past_default_us = 7 * 86400 * USEC_PER_SEC;
+static const int64_t skew_past_default_us = INT64_C(7) * 86400 * USEC_PER_SEC;
 static const int64_t skew_future_default_us = 120 * USEC_PER_SEC;
 
 /* The newest believed device time of each vital, one row a device that ever gave one. */

@@ -347,6 +347,7 @@ static void hostile_json_is_refused(void **state) {
         if (!folder) {
                 print_message("skipped: no %s\n", path);
                 skip();
+                return;
         }
         while ((item = readdir(folder))) {
                 if (!strstr(item->d_name, ".json"))

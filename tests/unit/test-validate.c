@@ -203,9 +203,9 @@ static void a_jump_of_the_sequence_is_a_gap(void **state) {
         assert_int_equal(f->gap.first, 12);
         assert_int_equal(f->gap.count, 3);
         /* a second sample of the same payload */
-        Sample s = numbered(98, 15);
-        (void) strcpy(s.name, "spo2");
-        (void) strcpy(s.unit, "%");
+        Sample s = sample("spo2", "%", 98, TIME_NONE);
+        s.seq = 15;
+        s.has_seq = true;
         assert_int_equal(validate(f, s), VERDICT_ACCEPTED);
         assert_int_equal(f->gap.count, 0);
         /* a message without a value came all the same */
@@ -254,10 +254,10 @@ static void late_readings_are_flagged(void **state) {
         assert_int_equal(validate(f, sample("hr", "", 73, TIME_NONE)), VERDICT_ACCEPTED);
         assert_int_equal(f->reading.flags, 0);
         /* beyond what is fresh at all: 7 days */
-        assert_int_equal(validate(f, sample("temp", "", 37, now_us - 8 * 86400 * USEC_PER_SEC)),
+        assert_int_equal(validate(f, sample("temp", "", 37, now_us - INT64_C(8) * 86400 * USEC_PER_SEC)),
                         VERDICT_ACCEPTED);
         assert_int_equal(f->reading.flags, FLAG_LATE);
-        assert_int_equal(reading_time(&f->reading), now_us - 8 * 86400 * USEC_PER_SEC);
+        assert_int_equal(reading_time(&f->reading), now_us - INT64_C(8) * 86400 * USEC_PER_SEC);
 }
 
 static void times_ahead_are_not_believed(void **state) {

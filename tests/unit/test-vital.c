@@ -57,8 +57,8 @@ static void every_row_is_sound(void **state) {
         double v;
 
         assert_true(catalogue_count(c) > 15);
-        for (VitalId i = 0; i < catalogue_count(c); i++) {
-                const Vital *vital = catalogue_at(c, i);
+        for (size_t i = 0; i < catalogue_count(c); i++) {
+                const Vital *vital = catalogue_at(c, (VitalId) i);
                 assert_int_equal(vital->id, i);
                 assert_true(vital->min < vital->max);
                 assert_true(vital->display[0] != '\0');
@@ -226,9 +226,9 @@ static void mistakes_in_vitals_have_a_place(void **state) {
 }
 
 static const Vital *find_mdc(const Catalogue *c, uint32_t mdc) {
-        for (VitalId i = 0; i < catalogue_count(c); i++)
-                if (catalogue_at(c, i)->mdc == mdc)
-                        return catalogue_at(c, i);
+        for (size_t i = 0; i < catalogue_count(c); i++)
+                if (catalogue_at(c, (VitalId) i)->mdc == mdc)
+                        return catalogue_at(c, (VitalId) i);
         return NULL;
 }
 
