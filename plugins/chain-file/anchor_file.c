@@ -40,11 +40,11 @@ static int sync_folder(const AnchorFile *f) {
         return r < 0 ? r : dir_sync(dirname(path));
 }
 
-int anchor_file_open(AnchorFile *f, char *path, uint64_t max_bytes, Error *e) {
+int anchor_file_open(AnchorFile *f, const char *path, uint64_t max_bytes, Error *e) {
         char lock[PATH_MAX];
 
-        *f = (AnchorFile){ .path = path, .max_bytes = max_bytes, .lock = -1 };
-        if (!path)
+        *f = (AnchorFile){ .path = strdup(path), .max_bytes = max_bytes, .lock = -1 };
+        if (!f->path)
                 return error_set(e, -ENOMEM, "out of memory");
         int r = beside(f, ".lock", lock);
         if (r < 0)
@@ -64,26 +64,29 @@ void anchor_file_close(AnchorFile *f) {
         f->path = NULL;
 }
 
-/* Opens the file, making it where there is none. A crash in the middle of rotate() leaves only the new file, complete, under
- * its temporary name. */
-static int open_file(const AnchorFile *f, int *ret_fd) {
+/* Where there is none: a crash in the middle of rotate() leaves only the new file, complete, under its temporary name. */
+static int make_file(const AnchorFile *f, int *ret_fd) {
         char next[PATH_MAX];
 
+        int r = beside(f, ".tmp", next);
+        if (r == 0 && rename(next, f->path) < 0 && errno != ENOENT)
+                r = -errno;
+        if (r < 0)
+                return r;
+        _cleanup_(fd_closep) int fd = open(f->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+        if (fd < 0)
+                return -errno;
+        r = sync_folder(f);
+        if (r == 0)
+                *ret_fd = fd_take(&fd);
+        return r;
+}
+
+static int open_file(const AnchorFile *f, int *ret_fd) {
         int fd = open(f->path, O_RDWR | O_APPEND | O_CLOEXEC);
-        if (fd < 0 && errno == ENOENT) {
-                int r = beside(f, ".tmp", next);
-                if (r == 0 && rename(next, f->path) < 0 && errno != ENOENT)
-                        r = -errno;
-                if (r < 0)
-                        return r;
-                fd = open(f->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-                if (fd >= 0)
-                        r = sync_folder(f);
-                if (r < 0) {
-                        fd_close(fd);
-                        return r;
-                }
-        }
+
+        if (fd < 0 && errno == ENOENT)
+                return make_file(f, ret_fd);
         if (fd < 0)
                 return -errno;
         *ret_fd = fd;

@@ -25,8 +25,8 @@ typedef struct Anchor {
         uint64_t offset; /* of its line in the file */
 } Anchor;
 
-/* -EBUSY where another process has it. Takes path (free()), also on failure. */
-int anchor_file_open(AnchorFile *f, char *path, uint64_t max_bytes, Error *e) _must_check_;
+/* -EBUSY where another process has it. anchor_file_close() also after a failure. */
+int anchor_file_open(AnchorFile *f, const char *path, uint64_t max_bytes, Error *e) _must_check_;
 void anchor_file_close(AnchorFile *f);
 
 /* The last line; -ENOENT where there is none, -EUCLEAN where it is damaged. What a crash left half written is cut off: it was

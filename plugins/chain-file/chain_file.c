@@ -110,7 +110,10 @@ static int configure(ChainFile *c, const json_t *settings) {
         int r = read_key(c, verifier_key, public_key);
         if (r != WARDSTONE_OK)
                 return r;
-        r = anchor_file_open(&c->file, make_path(host, file), (uint64_t) max_bytes, &e);
+        _cleanup_free_ char *path = make_path(host, file);
+        if (!path)
+                return host->fail(host, WARDSTONE_RETRY, "out of memory");
+        r = anchor_file_open(&c->file, path, (uint64_t) max_bytes, &e);
         if (r < 0)
                 return host->fail(host, r == -EBUSY ? WARDSTONE_RETRY : WARDSTONE_CONFIGURATION, "%s",
                                 e.message);
@@ -203,8 +206,8 @@ static int admit(const ChainFile *c, const char *origin, const Anchor *last, Ord
 
 static int chain_file_head(void *self, const char *origin, struct wardstone_chain_head *ret) {
         const ChainFile *c = self;
-        Anchor last;
-        Order order;
+        Anchor last = { 0 };
+        Order order = ORDER_OTHER;
 
         int r = read_last(c, &last);
         if (r == WARDSTONE_OK)
@@ -255,8 +258,8 @@ static int chain_file_anchor(
         const ChainFile *c = self;
         const struct wardstone_host *host = c->host;
         Checkpoint next;
-        Anchor last;
-        Order order;
+        Anchor last = { 0 };
+        Order order = ORDER_OTHER;
         bool known = false;
         Error e;
 

@@ -17,7 +17,7 @@ json_t *hash_to_json(const Hash *h) {
 static int hash_from_text(const char *hex, Hash *ret) {
         size_t n = 0;
 
-        if (strlen(hex) != 2 * SHA256_SIZE ||
+        if (strlen(hex) != 2 * sizeof ret->bytes ||
                         sodium_hex2bin(ret->bytes, sizeof ret->bytes, hex, strlen(hex), NULL, &n, NULL) !=
                                         0 ||
                         n != SHA256_SIZE)

@@ -15,7 +15,7 @@ json_t *child_text(const char *text) {
 
         if (string)
                 return string;
-        for (i = 0; text[i] && i < sizeof ascii - 1; i++)
+        for (i = 0; i < sizeof ascii - 1 && text[i]; i++)
                 ascii[i] = (char) (text[i] < 0 ? '?' : text[i]);
         ascii[i] = '\0';
         return json_string(ascii);

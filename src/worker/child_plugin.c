@@ -17,7 +17,7 @@ static int malformed(Child *c) {
 static bool hash_from_hex(const json_t *hex, uint8_t ret[static WARDSTONE_HASH_SIZE]) {
         size_t n;
 
-        return json_is_string(hex) && json_string_length(hex) == 2 * WARDSTONE_HASH_SIZE &&
+        return json_is_string(hex) && json_string_length(hex) == (size_t) 2 * WARDSTONE_HASH_SIZE &&
                sodium_hex2bin(ret, WARDSTONE_HASH_SIZE, json_string_value(hex), json_string_length(hex),
                                NULL, &n, NULL) == 0 &&
                n == WARDSTONE_HASH_SIZE;
@@ -139,11 +139,9 @@ int child_open(Child *c, const json_t *args) {
 }
 
 void child_close(Child *c) {
-        if (!c->self)
-                return;
-        if (c->chain)
+        if (c->self && c->chain)
                 c->chain->close(c->self);
-        else
+        else if (c->self)
                 c->notify->close(c->self);
         c->self = NULL;
         json_decref(TAKE(c->args));

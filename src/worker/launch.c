@@ -61,7 +61,7 @@ static int spawn(const char *program, const char *name, const char *plugin, int 
 int worker_launch(const char *program, const char *name, const char *plugin, pid_t *ret_pid, int *ret_pidfd,
                 int *ret_fd, Error *e) {
         int ends[2];
-        pid_t pid;
+        pid_t pid = -1;
 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
                 return error_set(e, -errno, "%s: cannot make a socket pair: %s", name, strerror(errno));
