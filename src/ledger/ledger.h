@@ -67,7 +67,7 @@ typedef struct LedgerItem {
         uint32_t stream;     /* 0: the gateway's own */
         const char *subject; /* whose key seals the body; NULL: stored in the clear */
         SubjectKind kind;    /* of subject, for its KEY entry */
-        int64_t wall_us;     /* gateway time, for the block's first and last time */
+        int64_t wall_us;     /* gateway time as in the body, for the block's first and last time */
         Bytes body;          /* plain CBOR; copied */
 } LedgerItem;
 
@@ -77,7 +77,7 @@ int ledger_append(Ledger *l, const LedgerItem *item) _must_check_;
 
 /* Small mutable state beside the log (assignments, active alerts), written with the open batch. value.len 0 deletes. */
 int ledger_put_state(Ledger *l, const char *key, Bytes value) _must_check_;
-/* Visits state under a prefix, at start. */
+/* Visits state under a prefix, at start. -EBUSY while a batch is being written. */
 typedef int (*LedgerStateFn)(void *userdata, const char *key, Bytes value);
 int ledger_visit_state(Ledger *l, const char *prefix, LedgerStateFn fn, void *userdata) _must_check_;
 
@@ -90,8 +90,9 @@ int ledger_close_batch(Ledger *l, bool seal, const EntryTime *when, const Hash *
 typedef struct LedgerResult {
         int r;             /* 0: all of the batch is durable */
         size_t entries;    /* of the batch, without SEAL and KEY */
+        size_t dropped;    /* after a failure: entries other than readings that were too many to keep */
         bool sealed;       /* a new checkpoint exists */
-        char message[256]; /* why not */
+        char message[256]; /* why not; also where all is durable but the checkpoint could not be replaced */
 } LedgerResult;
 
 int ledger_fd(const Ledger *l); /* readable when a batch is finished */
@@ -99,7 +100,7 @@ int ledger_fd(const Ledger *l); /* readable when a batch is finished */
  * sources keep them), its other entries and state are back at the front of the open batch, and the database is opened anew
  * with the next batch. */
 int ledger_collect(Ledger *l, LedgerResult *ret) _must_check_;
-/* When the open block wants its SEAL (monotonic us since *first entry*); INT64_MAX: never. */
+/* When the open block wants its SEAL: monotonic us, as clock_now() gives; INT64_MAX: never. */
 int64_t ledger_seal_deadline(const Ledger *l);
 
 /* What connectors have for certain; pruning goes no further. Kept in memory: told anew after each start. */
