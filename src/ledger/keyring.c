@@ -98,7 +98,8 @@ static int unwrap(const Keyring *k, const KeyId *id, Bytes file, Row *ret) {
         WrapContext context = wrap_context(id);
         uint8_t plain[KEY_SIZE + NAME_MAX_LENGTH] = { 0 };
 
-        if (file.len < NONCE_SIZE + KEY_SIZE + 1 + TAG_SIZE || file.len > FILE_MAX)
+        assert(file.len <= FILE_MAX);
+        if (file.len < NONCE_SIZE + KEY_SIZE + 1 + TAG_SIZE)
                 return -EBADMSG;
         if (crypto_aead_xchacha20poly1305_ietf_decrypt(plain, NULL, NULL, file.data + NONCE_SIZE,
                             file.len - NONCE_SIZE, context.bytes, sizeof context.bytes, file.data,

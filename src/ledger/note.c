@@ -76,7 +76,7 @@ static int note_split(Bytes note, Note *ret, Error *e) {
 static bool signature_parse(Bytes line, Signature *ret) {
         Bytes rest;
 
-        if (!line_after(line, EM_DASH " ", &rest) || rest.len == 0)
+        if (!line_after(line, EM_DASH " ", &rest))
                 return false;
         const uint8_t *space = memchr(rest.data, ' ', rest.len);
         if (!space)

@@ -72,7 +72,7 @@ static void check_text(Vectors *v, const char *label, const char *want) {
 }
 
 static void check_line(Vectors *v, const char *label, const char *want) {
-        char line[512];
+        char line[PROOF_TEXT_MAX + 1];
 
         (void) snprintf(line, sizeof line, "%s\n", want);
         check_text(v, label, line);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
+#include "ledger/lines.h"
 #include "sample-log.h"
 
 static int verify(const Proof *p, uint8_t plain[static BODY_MAX], size_t *ret_len) {
@@ -184,7 +185,7 @@ static void witnesses_may_have_signed(void **state) {
 
 static void the_largest_proof_fits(void **state) {
         static Proof p, again;
-        char text[PROOF_TEXT_MAX];
+        char text[PROOF_TEXT_MAX + HASH_TEXT_SIZE];
         size_t len;
         Error e;
 
@@ -197,6 +198,11 @@ static void the_largest_proof_fits(void **state) {
         assert_int_equal(proof_format(&p, text, &len), 0);
         assert_int_equal(proof_parse(BYTES(text, len), &again, &e), 0);
         assert_memory_equal(&p, &again, sizeof p);
+
+        /* one hash more */
+        char *hash = strstr(text, "\nindex ") + strlen("\nindex 18446744073709551615\n");
+        memmove(hash + HASH_TEXT_SIZE, hash, len - (size_t) (hash - text));
+        assert_int_equal(proof_parse(BYTES(text, len + HASH_TEXT_SIZE), &again, &e), -EBADMSG);
 
         p.body_len = BODY_MAX + 1;
         assert_int_equal(proof_format(&p, text, &len), -EINVAL);
