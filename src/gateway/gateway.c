@@ -109,7 +109,6 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
 }
 
 static int start_loop(Gateway *g) {
-        sigset_t signals;
         const struct {
                 int number;
                 sd_event_signal_handler_t handler;
@@ -123,17 +122,24 @@ static int start_loop(Gateway *g) {
                 r = sd_event_add_time(g->event, &g->timer, CLOCK_BOOTTIME, 0, 1000, on_timer, g);
         if (r >= 0)
                 r = sd_event_add_post(g->event, &g->post, on_post, g);
-        (void) sigemptyset(&signals);
-        for (size_t i = 0; i < ELEMENTS(handled); i++)
-                (void) sigaddset(&signals, handled[i].number);
-        if (r >= 0 && sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-                r = -errno;
         for (size_t i = 0; r >= 0 && i < ELEMENTS(handled); i++)
                 r = sd_event_add_signal(g->event, &g->signals[i], handled[i].number, handled[i].handler, g);
         return r;
 }
 
 /* --- start --- */
+
+/* Before there is a second thread: the loop alone is to have them. */
+static int block_signals(void) {
+        sigset_t signals;
+
+        (void) sigemptyset(&signals);
+        (void) sigaddset(&signals, SIGTERM);
+        (void) sigaddset(&signals, SIGINT);
+        (void) sigaddset(&signals, SIGHUP);
+        (void) sigaddset(&signals, SIGPIPE);
+        return sigprocmask(SIG_BLOCK, &signals, NULL) < 0 ? -errno : 0;
+}
 
 static void salvage_progress(void *userdata, const char *what, uint64_t done) {
         (void) userdata;
@@ -255,7 +261,9 @@ int gateway_new(Config **config, Gateway **ret, Error *e) {
         g->config = TAKE(*config);
         g->catalogue = TAKE(g->config->catalogue);
         e->message[0] = '\0';
-        int r = sd_event_default(&g->event);
+        int r = block_signals();
+        if (r == 0)
+                r = sd_event_default(&g->event);
         if (r < 0)
                 return error_set(e, r, "event loop: %s", strerror(-r));
         r = open_ledger(g, &recovery, e);

@@ -19,30 +19,56 @@ void gateway_append_config(Gateway *g) {
         pipeline_append(g, ENTRY_CONFIG, NULL, &w, &now);
 }
 
+static void free_sources(SourceWatch *list, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                list[i].source->ops->free(list[i].source);
+}
+
 void gateway_stop_sources(Gateway *g) {
-        for (size_t i = 0; i < g->source_count; i++)
-                g->sources[i].source->ops->free(g->sources[i].source);
+        free_sources(g->sources, g->source_count);
         g->source_count = 0;
 }
 
-int gateway_start_sources(Gateway *g, Error *e) {
+/* The sources of g->config, not yet g's: what they say meanwhile goes nowhere. */
+static int make_sources(Gateway *g, SourceWatch *ret, size_t *ret_n, Error *e) {
         SourceSink sink = pipeline_sink(g);
         Stamp now = gateway_now(g);
+        size_t n = 0;
 
-        for (size_t i = 0; i < g->config->source_count; i++) {
-                SourceWatch *w = &g->sources[i];
-                *w = (SourceWatch){ .down_since_us = now.wall_us, .reason = "connecting" };
-                int r = mqtt_source_new(g->event, g->config->sources[i], &sink, &w->source, e);
-                if (r < 0)
+        for (; n < g->config->source_count; n++) {
+                ret[n] = (SourceWatch){ .down_since_us = now.wall_us, .reason = "connecting" };
+                int r = mqtt_source_new(g->event, g->config->sources[n], &sink, &ret[n].source, e);
+                if (r < 0) {
+                        free_sources(ret, n);
                         return r;
-                g->source_count++;
+                }
+        }
+        *ret_n = n;
+        return 0;
+}
+
+static void use_sources(Gateway *g, const SourceWatch *list, size_t n) {
+        gateway_stop_sources(g);
+        memcpy(g->sources, list, n * sizeof *list);
+        g->source_count = n;
+        for (size_t i = 0; i < n; i++) {
+                Source *s = list[i].source;
                 /* What it reads now would be acknowledged with a batch that it is not in. */
                 if (ledger_is_writing(g->ledger))
-                        w->source->ops->pause(w->source);
+                        s->ops->pause(s);
                 if (g->pipeline.store != STORE_OK)
-                        w->source->ops->suspend(w->source);
+                        s->ops->suspend(s);
         }
-        return 0;
+}
+
+int gateway_start_sources(Gateway *g, Error *e) {
+        SourceWatch list[CONFIG_SOURCES_MAX];
+        size_t n;
+
+        int r = make_sources(g, list, &n, e);
+        if (r == 0)
+                use_sources(g, list, n);
+        return r;
 }
 
 static bool rule_is_kept(void *userdata, const char *rule) {
@@ -63,30 +89,61 @@ static void use_rules(Gateway *g, RuleEngine *engine) {
         alert_manager_retain(g->alerts, rule_is_kept, g->config->rules, &now);
 }
 
-/* The workers' old and new processes overlap for a moment; what they deliver carries the same keys. */
-static int use_connectors(Gateway *g, Error *e) {
-        Receivers *receivers;
-        Chains *chains;
+#define SWAP(a, b)                                                                                          \
+        do {                                                                                                \
+                typeof(a) _swap = (a);                                                                      \
+                (a) = (b);                                                                                  \
+                (b) = _swap;                                                                                \
+        } while (0)
+
+/* wardstone.yaml is what it was: sources and connectors go on with it, rules and devices are new. */
+static void use_files(Config *in_force, Config *new) {
+        SWAP(in_force->catalogue, new->catalogue); /* the rules' */
+        SWAP(in_force->rules, new->rules);
+        SWAP(in_force->device_document, new->device_document);
+        SWAP(in_force->device_count, new->device_count);
+        SWAP(in_force->hash, new->hash);
+}
+
+/* Everything that g->config names, made before anything of the old is given up. The workers' old and new processes overlap
+ * for a moment; what they deliver carries the same keys. */
+static int remake(Gateway *g, Error *e) {
+        Receivers *receivers = NULL;
+        Chains *chains = NULL;
+        SourceWatch sources[CONFIG_SOURCES_MAX];
+        size_t n;
 
         int r = receivers_new(g, &receivers, e);
-        if (r < 0)
-                return r;
-        r = chains_new(g, &chains, e);
+        if (r == 0)
+                r = chains_new(g, &chains, e);
+        if (r == 0)
+                r = make_sources(g, sources, &n, e);
         if (r < 0) {
+                chains_free(chains);
                 receivers_free(receivers);
                 return r;
         }
         receivers_adopt(receivers, g->receivers);
-        receivers_free(g->receivers);
-        chains_free(g->chains);
-        g->receivers = receivers;
-        g->chains = chains;
+        SWAP(g->receivers, receivers);
+        SWAP(g->chains, chains);
+        receivers_free(receivers);
+        chains_free(chains);
+        use_sources(g, sources, n);
         return 0;
 }
 
+/* wardstone.yaml changed: everything that it names starts anew. */
+static int use_config(Gateway *g, Config **config, Error *e) {
+        SWAP(g->config, *config);
+        int r = remake(g, e);
+        if (r < 0)
+                SWAP(g->config, *config);
+        return r;
+}
+
 int gateway_reload(Gateway *g, Error *e) {
-        _cleanup_(config_freep) Config *config = NULL;
-        RuleEngine *engine = NULL;
+        _cleanup_(config_freep) Config *config = NULL; /* in the end: what is no longer in force */
+        _cleanup_(rule_engine_freep) RuleEngine *engine = NULL;
 
         int r = config_load(g->config->path, &config, e);
         if (r < 0)
@@ -99,28 +156,19 @@ int gateway_reload(Gateway *g, Error *e) {
         r = rule_engine_new(config->rules, g->registry, pipeline_outcome, g, &engine);
         if (r < 0)
                 return error_set(e, r, "%s", strerror(-r));
-        bool connectors = !hash_equal(&config->main_hash, &g->config->main_hash);
-        Config *old = g->config;
-        g->config = config;
-        if (connectors)
-                r = use_connectors(g, e);
         YamlNode devices = yaml_root(config->device_document);
-        if (r == 0)
-                r = registry_read(g->registry, &devices, e);
-        if (r < 0) {
-                g->config = old;
-                rule_engine_free(engine);
+        r = registry_read(g->registry, &devices, e);
+        if (r < 0)
                 return r;
-        }
-        config = NULL;
-        use_rules(g, engine);
-        if (connectors) {
-                gateway_stop_sources(g);
-                r = gateway_start_sources(g, e);
-        }
-        config_free(old);
+        if (hash_equal(&config->main_hash, &g->config->main_hash))
+                use_files(g->config, config);
+        else
+                r = use_config(g, &config, e);
+        if (r < 0)
+                return r;
+        use_rules(g, TAKE(engine));
         gateway_append_config(g);
         log_notice("configuration reloaded: %zu devices, %zu rules", g->config->device_count,
                         rule_set_count(g->config->rules));
-        return r;
+        return 0;
 }
