@@ -173,12 +173,13 @@ static void print_header(Pen *p, const json_t *status, size_t n) {
         pen_text(p, PLAIN, "  ");
         pen_text(p, !*state || streq(state, "ok") ? PLAIN : ALARM, state);
         const json_t *clock = json_object_get(status, "clock");
-        /* active alerts include those of the gateway itself, which no line below shows */
-        (void) snprintf(text, sizeof text, "  %zu subjects  %lld alerts  %lld entries  %lld blocks  %sZ%s",
-                        n, number_at(status, "alerts", "active"), number_at(status, "ledger", "size"),
-                        number_at(status, "ledger", "height"), time,
-                        json_is_false(json_object_get(clock, "synchronised")) ? " (clock not synchronised)"
-                                                                              : "");
+        /* active alerts include those of the gateway itself, which no line below shows; what matters least comes last:
+         * it is cut where the window is narrow */
+        (void) snprintf(text, sizeof text, "  %sZ%s  %lld alerts  %zu subjects  %lld entries  %lld blocks",
+                        time,
+                        json_is_false(json_object_get(clock, "synchronised")) ? " (unsynchronised)" : "",
+                        number_at(status, "alerts", "active"), n, number_at(status, "ledger", "size"),
+                        number_at(status, "ledger", "height"));
         pen_text(p, PLAIN, text);
         pen_line(p);
 }
