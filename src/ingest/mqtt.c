@@ -79,26 +79,33 @@ static bool is_waiting(const MqttSource *s) {
                (ioctl(mosquitto_socket(s->client), FIONREAD, &n) == 0 && n > 0);
 }
 
-/* The first byte of the next packet, 0 where none waits. */
-static uint8_t peek_packet(const MqttSource *s) {
+/* The first byte of the next packet. False where none waits; an error is left to be found by reading on. */
+static bool peek_packet(const MqttSource *s, uint8_t *ret) {
         SSL *ssl = mosquitto_ssl_get(s->client);
-        uint8_t byte = 0;
 
-        if (ssl ? SSL_peek(ssl, &byte, 1) != 1
-                : recv(mosquitto_socket(s->client), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 1)
-                return 0;
-        return byte;
+        *ret = 0;
+        if (ssl) {
+                int n = SSL_peek(ssl, ret, 1);
+                return n == 1 || SSL_get_error(ssl, n) != SSL_ERROR_WANT_READ;
+        }
+        return recv(mosquitto_socket(s->client), ret, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
 }
 
 /* libmosquitto keeps the DUP flag to itself, and a device that sends neither time nor sequence can't be told from its
  * own repetition without. A broker sends again only at the beginning of a session that it kept (MQTT 3.1.1, 4.4), so
- * each packet's first byte is looked at until the first message without the flag. */
-static void look_for_dup(MqttSource *s) {
-        if (!s->resending || s->packet)
-                return;
-        s->packet = peek_packet(s);
-        if ((s->packet & PACKET_TYPE) == PACKET_PUBLISH)
-                s->resending = s->packet & PUBLISH_DUP;
+ * each packet's first byte is looked at until the first message without the flag. Returns false where none waits: it
+ * must not be read unseen either. */
+static bool look_for_dup(MqttSource *s) {
+        uint8_t first;
+
+        if (!s->resending || s->in_message)
+                return true;
+        if (!peek_packet(s, &first))
+                return false;
+        s->in_message = (first & PACKET_TYPE) == PACKET_PUBLISH;
+        if (s->in_message)
+                s->resending = first & PUBLISH_DUP;
+        return true;
 }
 
 static uint64_t messages_seen(const MqttSource *s) {
@@ -110,7 +117,8 @@ static int read_packets(MqttSource *s) {
         for (int i = 0; i < TURN_PACKETS_MAX && !s->paused && !s->reopen; i++) {
                 uint64_t seen = messages_seen(s);
 
-                look_for_dup(s);
+                if (!look_for_dup(s))
+                        break;
                 errno = 0;
                 int r = mosquitto_loop_read(s->client, 1);
                 if (r != MOSQ_ERR_SUCCESS)
@@ -157,9 +165,29 @@ static void take_turn(MqttSource *s) {
                 s->sink.drained(s->sink.userdata, &s->source);
 }
 
+/* A connection that failed or ended before the broker's first word. With TLS libmosquitto takes it for a handshake that
+ * needs more time, and would be called again and again. */
+static int early_error(const MqttSource *s, int fd) {
+        int error = 0;
+        socklen_t len = sizeof error;
+        char byte;
+
+        if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error != 0)
+                return error;
+        if (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
+                return 0;
+        return s->reached ? ECONNRESET : ECONNREFUSED; /* OpenSSL may have taken the error */
+}
+
 int source_on_socket(sd_event_source *es, int fd, uint32_t revents, void *userdata) {
         MqttSource *s = userdata;
+        int error = s->accepted ? 0 : early_error(s, fd);
 
+        if (error != 0) {
+                errno = error;
+                link_lost(s, MOSQ_ERR_ERRNO);
+                return 0;
+        }
         s->reached |= (revents & ~(uint32_t) EPOLLIN) != 0;
         if (!s->paused)
                 take_turn(s);

@@ -101,6 +101,7 @@ static int set_up_client(MqttSource *s, Error *e) {
                 r = mqtt_tls_context(o, &context, e);
                 if (r < 0)
                         return r;
+                (void) mosquitto_int_option(m, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
                 (void) mosquitto_void_option(m, MOSQ_OPT_SSL_CTX, context);
                 SSL_CTX_free(context); /* libmosquitto holds its own reference */
         }
@@ -158,8 +159,7 @@ static void lose(MqttSource *s, const char *why) {
 void link_open(MqttSource *s) {
         Error e;
 
-        s->reopen = s->reached = s->accepted = s->refused = s->denied = s->resending = false;
-        s->packet = 0;
+        s->reopen = s->reached = s->accepted = s->refused = s->denied = s->resending = s->in_message = false;
         s->unacked = 0; /* of an earlier connection: it cannot acknowledge any more */
         s->detail[0] = '\0';
         s->up_since_us = now_us(s);

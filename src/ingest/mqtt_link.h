@@ -29,7 +29,7 @@ typedef struct MqttSource {
         bool refused;   /* CONNACK said no for a reason that won't pass by itself */
         bool denied;    /* SUBACK refused a filter */
         bool resending; /* the broker is still sending again what an earlier connection left unacknowledged */
-        uint8_t packet; /* while resending: the first byte of the packet that is being read, 0 between packets */
+        bool in_message;      /* while resending: its first byte has been looked at */
         uint64_t unacked;     /* durable frames handed over since the last acknowledge() */
         uint64_t window;      /* frames in a batch of late: what the broker has in flight at most */
         uint64_t flushed_us;  /* when the last acknowledgements left */
@@ -58,7 +58,7 @@ void link_watch(MqttSource *s);
  * holds bytes), unless errno says that there is none. Each callback ends with this, so that a call reads one packet: a
  * frame that came after pause() would be acknowledged with the batch that it isn't part of. */
 static inline void link_end_packet(MqttSource *s) {
-        s->packet = 0;
+        s->in_message = false;
         errno = EAGAIN;
 }
 
