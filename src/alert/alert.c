@@ -329,42 +329,34 @@ int alert_manager_restore(AlertManager *m, const AlertEvent *active) {
         return add(m, active, &a);
 }
 
-typedef bool (*AlertTest)(const void *userdata, const Alert *a);
-
-static void end_those(AlertManager *m, AlertTest test, const void *userdata, const Stamp *now) {
-        for (size_t p = PRIORITY_COUNT; p-- > 0;)
-                for (Alert *a = m->lists[p].oldest, *newer; a; a = newer) {
-                        newer = a->newer;
-                        if (!test(userdata, a))
-                                continue;
-                        if (a->event.state == ALERT_ACTIVE)
-                                resolve(m, a, now->wall_us);
-                        else
-                                drop(m, a);
-                }
-}
-
-typedef struct Keep {
-        bool (*keep)(void *userdata, const char *rule);
-        void *userdata;
-} Keep;
-
-static bool is_gone(const void *userdata, const Alert *a) {
-        const Keep *k = userdata;
-        return a->event.subject != SUBJECT_NONE && !k->keep(k->userdata, a->event.rule);
+static void end(AlertManager *m, Alert *a, const Stamp *now) {
+        if (a->event.state == ALERT_ACTIVE)
+                resolve(m, a, now->wall_us);
+        else
+                drop(m, a);
 }
 
 void alert_manager_retain(AlertManager *m, bool (*keep)(void *userdata, const char *rule), void *userdata,
                 const Stamp *now) {
-        end_those(m, is_gone, &(Keep){ keep, userdata }, now);
-}
-
-static bool is_of_subject(const void *userdata, const Alert *a) {
-        return a->event.subject == *(const SubjectId *) userdata;
+        for (size_t p = PRIORITY_COUNT; p-- > 0;)
+                for (Alert *a = m->lists[p].oldest, *newer; a; a = newer) {
+                        newer = a->newer;
+                        if (a->event.subject == SUBJECT_NONE)
+                                continue;
+                        if (keep(userdata, a->event.rule))
+                                is_unknown(m, a);
+                        else
+                                end(m, a, now);
+                }
 }
 
 void alert_manager_release(AlertManager *m, SubjectId subject, const Stamp *now) {
-        end_those(m, is_of_subject, &subject, now);
+        for (size_t p = PRIORITY_COUNT; p-- > 0;)
+                for (Alert *a = m->lists[p].oldest, *newer; a; a = newer) {
+                        newer = a->newer;
+                        if (a->event.subject == subject)
+                                end(m, a, now);
+                }
 }
 
 /* --- views --- */

@@ -50,7 +50,8 @@ int64_t alert_manager_deadline(const AlertManager *m); /* monotonic us; INT64_MA
 /* Over a restart: an active alert as the store kept it (no event is made). Readings from before it began, which are
  * replayed to fill the rules' state, may resolve it and raise it again, under the same id. */
 int alert_manager_restore(AlertManager *m, const AlertEvent *active);
-/* Rules that are gone after a reload: their alerts are resolved, with an event. The gateway's own are not asked for. */
+/* After a reload: alerts of rules that are gone are resolved, with an event; to those of rules that are kept it is as an
+ * unknown outcome, because the new rules have seen nothing yet. The gateway's own are not asked for. */
 void alert_manager_retain(AlertManager *m, bool (*keep)(void *userdata, const char *rule), void *userdata,
                 const Stamp *now);
 /* The subject left its last device, no reading will end its alerts: they are resolved, with an event. */

@@ -124,6 +124,22 @@ static void evaluate(
         e->fn(e->userdata, &o);
 }
 
+/* What needs no evaluation: a rule that is not for the subject (any more) is false of it, so that what it raised before
+ * a reload or a move ends; where all is set, the others are unknown. */
+static void report_unevaluated(const RuleEngine *e, const Watched *w, bool all) {
+        RuleOutcome o = {
+                .subject = w->subject, .value = (double) NAN, .time_us = TIME_NONE, .mono_us = e->now_us
+        };
+
+        for (o.rule = 0; o.rule < e->set->count; o.rule++) {
+                bool matched = is_matched(e, w, o.rule);
+
+                o.truth = matched ? TRUTH_UNKNOWN : TRUTH_FALSE;
+                if (all || !matched)
+                        e->fn(e->userdata, &o);
+        }
+}
+
 /* The value counts from now on. */
 static int observe(RuleEngine *e, const Reading *r, int64_t now_us, Watched **ret) {
         uint16_t slot = e->set->slot_of[r->vital];
@@ -133,6 +149,7 @@ static int observe(RuleEngine *e, const Reading *r, int64_t now_us, Watched **re
                 int code = watch(e, r->subject, &w);
                 if (code < 0)
                         return code;
+                report_unevaluated(e, w, false);
         }
         Latest *l = &w->latest[slot];
         l->value = r->value;
@@ -216,13 +233,6 @@ void rule_engine_forget(RuleEngine *e, SubjectId subject) {
                 heap_remove(&e->timers, &w->latest[i].timer);
                 w->latest[i].seen_us = TIME_NONE;
         }
-        for (uint32_t i = 0; i < e->set->count; i++)
-                if (is_matched(e, w, i))
-                        e->fn(e->userdata, &(RuleOutcome){ .rule = i,
-                                                           .subject = subject,
-                                                           .truth = TRUTH_UNKNOWN,
-                                                           .value = (double) NAN,
-                                                           .time_us = TIME_NONE,
-                                                           .mono_us = e->now_us });
         match(e, w);
+        report_unevaluated(e, w, true);
 }

@@ -35,13 +35,14 @@ DEFINE_CLEANUP(RuleEngine *, rule_engine_free);
 /* Evaluates the rules that use the reading's vital for its subject and reports each outcome (fn is called for each such
  * rule, also where the truth did not change). Readings with FLAGS_UNUSABLE or FLAG_LATE are ignored. O(rules that use the
  * vital). now_us is the gateway's monotonic microseconds: freshness and absent() count in it. What ran out before now_us
- * is reported first, as rule_engine_tick() would have. -ENOMEM; -EINVAL for a subject that the registry doesn't have. */
+ * is reported first, as rule_engine_tick() would have, and with a subject's first reading each rule that is not for it as
+ * false, which ends what it raised before a reload. -ENOMEM; -EINVAL for a subject that the registry doesn't have. */
 int rule_engine_reading(RuleEngine *e, const Reading *r, int64_t now_us);
 /* Lets time pass: absent() and freshness. Reports the rules that wait for the age that a value has reached, in order of
  * time, with the time at which it was reached. */
 void rule_engine_tick(RuleEngine *e, int64_t now_us, int64_t wall_us);
 /* When rule_engine_tick() next has something to do (monotonic us), INT64_MAX for never. */
 int64_t rule_engine_deadline(const RuleEngine *e);
-/* The subject's devices changed: nothing that was measured before counts for it. Its rules are reported unknown (with
- * time TIME_NONE), and whom groups match is looked up again. */
+/* The subject's devices changed: nothing that was measured before counts for it. Whom groups match is looked up again;
+ * all rules are reported, unknown where they are for the subject, else false (with time TIME_NONE). */
 void rule_engine_forget(RuleEngine *e, SubjectId subject);

@@ -386,6 +386,27 @@ static void alerts_of_rules_that_are_gone_are_resolved(void **state) {
         assert_int_equal(alert_manager_deadline(b->manager), INT64_MAX);
 }
 
+static bool is_any(void *userdata, const char *rule) {
+        (void) userdata;
+        (void) rule;
+        return true;
+}
+
+static void to_those_that_stay_a_reload_is_unknown(void **state) {
+        Bench *b = *state;
+        Stamp now = stamp(25);
+
+        is(b, &slow, b->p1, TRUTH_TRUE, 5, 0);
+        tick(b, 10);
+        (void) event(b, "Slow", ALERT_ACTIVE, 10);
+        is(b, &slow, b->p1, TRUTH_FALSE, 9, 20);
+        is(b, &slow, b->p2, TRUTH_TRUE, 5, 20);
+        alert_manager_retain(b->manager, is_any, NULL, &now);
+        tick(b, 1000);
+        nothing(b);
+        assert_int_equal(active(b), 1);
+}
+
 static void alerts_of_a_subject_that_leaves_are_resolved(void **state) {
         Bench *b = *state;
         Stamp now = stamp(20);
@@ -486,6 +507,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(
                                 what_is_replayed_raises_the_restored_alert_again, setup, teardown),
                 cmocka_unit_test_setup_teardown(alerts_of_rules_that_are_gone_are_resolved, setup, teardown),
+                cmocka_unit_test_setup_teardown(to_those_that_stay_a_reload_is_unknown, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                                 alerts_of_a_subject_that_leaves_are_resolved, setup, teardown),
                 cmocka_unit_test_setup_teardown(the_oldest_is_shown_first, setup, teardown),

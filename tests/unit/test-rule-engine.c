@@ -9,7 +9,7 @@
 
 #define WALL INT64_C(1700000000000000)
 
-enum { OUTCOMES_MAX = 64 };
+enum { OUTCOMES_MAX = 256 };
 
 typedef struct Bench {
         Catalogue *catalogue;
@@ -195,16 +195,43 @@ static void groups_match_subjects(void **state) {
                 "- name: e\n  match: {kind: asset, subject: p2}\n  rules: [{alert: None, expr: temp > 1}]\n"
                 "- name: f\n  rules: [{alert: All, expr: temp > 1}]\n");
         reading(b, b->p1, "temp", 37, 1);
+        reading(b, b->p1, "temp", 37, 1);
         assert_int_equal(b->count, 3);
         said(b, 0, "Patients", b->p1, TRUTH_TRUE, 37, 1);
         said(b, 1, "Bed1", b->p1, TRUTH_TRUE, 37, 1);
         said(b, 2, "All", b->p1, TRUTH_TRUE, 37, 1);
         reading(b, b->p2, "temp", 37, 1);
+        reading(b, b->p2, "temp", 37, 1);
         assert_int_equal(b->count, 3);
         said(b, 1, "P2", b->p2, TRUTH_TRUE, 37, 1);
         reading(b, b->fridge, "temp", 5, 1);
+        reading(b, b->fridge, "temp", 5, 1);
         assert_int_equal(b->count, 2);
         said(b, 0, "Assets", b->fridge, TRUTH_TRUE, 5, 1);
+}
+
+static void unevaluated(
+                const Bench *b, size_t i, const char *rule, SubjectId subject, Truth truth, double at) {
+        const RuleOutcome *o = &b->outcomes[i];
+
+        assert_true(i < b->count);
+        assert_string_equal(rule_set_rule(b->set, o->rule)->name, rule);
+        assert_int_equal(o->subject, subject);
+        assert_int_equal(o->truth, truth);
+        assert_int_equal(o->time_us, TIME_NONE);
+        assert_int_equal(o->mono_us, at * (double) USEC_PER_SEC);
+}
+
+static void rules_for_others_are_false_of_a_subject_at_its_first_reading(void **state) {
+        Bench *b = *state;
+
+        load(b, "groups:\n"
+                "- name: a\n  match: {subject: p2}\n  rules: [{alert: P2, expr: temp > 1}]\n"
+                "- name: b\n  rules: [{alert: All, expr: temp > 1}]\n");
+        reading(b, b->p1, "temp", 37, 1);
+        assert_int_equal(b->count, 2);
+        unevaluated(b, 0, "P2", b->p1, TRUTH_FALSE, 1);
+        said(b, 1, "All", b->p1, TRUTH_TRUE, 37, 1);
 }
 
 static void a_value_is_fresh_for_so_long(void **state) {
@@ -334,28 +361,37 @@ static void a_reading_after_silence_does_not_hide_it(void **state) {
 static void what_was_before_is_forgotten(void **state) {
         Bench *b = *state;
 
-        load(b, "groups:\n- name: g\n  match: {label: Bed 1}\n  rules:\n"
+        load(b, "groups:\n- name: g\n  rules:\n"
                 "  - {alert: Silent, expr: 'absent(spo2, 30s)'}\n"
                 "  - {alert: Low, expr: 1 < 2 or spo2 < 90}\n");
         reading(b, b->p1, "spo2", 80, 1);
-        reading(b, b->p2, "spo2", 80, 1);
-        assert_int_equal(b->count, 0);
+        b->count = 0;
         rule_engine_forget(b->engine, b->p1);
         assert_int_equal(b->count, 2);
-        for (size_t i = 0; i < 2; i++) {
-                assert_int_equal(b->outcomes[i].truth, TRUTH_UNKNOWN);
-                assert_int_equal(b->outcomes[i].time_us, TIME_NONE);
-                assert_int_equal(b->outcomes[i].mono_us, USEC_PER_SEC);
-        }
+        unevaluated(b, 0, "Silent", b->p1, TRUTH_UNKNOWN, 1);
+        unevaluated(b, 1, "Low", b->p1, TRUTH_UNKNOWN, 1);
         tick(b, 100);
         assert_int_equal(b->count, 0);
-
-        /* p2 moves to bed 1, where the rules are for it */
-        (void) assign(b, "d4", "p2", SUBJECT_PATIENT, "Bed 1");
-        rule_engine_forget(b->engine, b->p2);
-        reading(b, b->p2, "spo2", 80, 101);
-        assert_int_equal(b->count, 2);
         rule_engine_forget(b->engine, b->fridge); /* never had a reading */
+        assert_int_equal(b->count, 0);
+}
+
+static void a_subject_that_moves_has_the_rules_of_its_new_place(void **state) {
+        Bench *b = *state;
+
+        load(b, "groups:\n"
+                "- name: a\n  match: {label: Bed 1}\n  rules: [{alert: Bed1, expr: spo2 < 90}]\n"
+                "- name: b\n  match: {label: Bed 2}\n  rules: [{alert: Bed2, expr: spo2 < 90}]\n");
+        reading(b, b->p2, "spo2", 80, 1);
+        (void) assign(b, "d4", "p2", SUBJECT_PATIENT, "Bed 1");
+        b->count = 0;
+        rule_engine_forget(b->engine, b->p2);
+        assert_int_equal(b->count, 2);
+        unevaluated(b, 0, "Bed1", b->p2, TRUTH_UNKNOWN, 1);
+        unevaluated(b, 1, "Bed2", b->p2, TRUTH_FALSE, 1);
+        reading(b, b->p2, "spo2", 80, 2);
+        assert_int_equal(b->count, 1);
+        said(b, 0, "Bed1", b->p2, TRUTH_TRUE, 80, 2);
 }
 
 static void subjects_that_are_unknown_are_refused(void **state) {
@@ -391,6 +427,7 @@ static void many_groups_and_subjects(void **state) {
                 (void) snprintf(rule, sizeof rule, "R%d", i);
                 last = assign(b, device, subject, SUBJECT_PATIENT, "");
                 reading(b, last, "hr", 60, 1);
+                reading(b, last, "hr", 60, 1);
                 assert_int_equal(b->count, 1);
                 said(b, 0, rule, last, TRUTH_TRUE, 60, 1);
         }
@@ -414,6 +451,10 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_late_tick_tells_what_was_when_it_was, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_reading_after_silence_does_not_hide_it, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_was_before_is_forgotten, setup, teardown),
+                cmocka_unit_test_setup_teardown(rules_for_others_are_false_of_a_subject_at_its_first_reading,
+                                setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                                a_subject_that_moves_has_the_rules_of_its_new_place, setup, teardown),
                 cmocka_unit_test_setup_teardown(subjects_that_are_unknown_are_refused, setup, teardown),
                 cmocka_unit_test_setup_teardown(many_groups_and_subjects, setup, teardown),
         };
