@@ -43,7 +43,8 @@ static const char maps_text[] =
                 "    - {pointer: /v/0, vital: spo2, scale: 0.1, offset: 1, missing: [0, -1]}\n"
                 "    - {pointer: /v/1, vital: rr, optional: true, missing: [0]}\n"
                 "    - {pointer: /a~1b/m~0n, vital: acvpu, optional: true}\n"
-                "    - {pointer: /oxygen, vital: o2, optional: true}\n";
+                "    - {pointer: /oxygen, vital: o2, optional: true}\n"
+                "    - {pointer: /v/01, vital: hr, optional: true}\n"; /* never an index (RFC 6901 4) */
 
 static int read_maps(const Catalogue *c, const char *text, MappingSet **ret, Error *e) {
         _cleanup_(yaml_unloadp) YamlDocument *d = NULL;

@@ -231,7 +231,47 @@ static void escapes_are_undone(void **state) {
         refuse_json(l, "[{\"n\":\"a\\u0000\",\"v\":1}]", "JSON");
         refuse_json(l, "[{\"n\":\"a\\ud83d\",\"v\":1}]", "JSON");
         refuse_json(l, "[{\"n\":\"a\\ude00\",\"v\":1}]", "JSON");
+        refuse_json(l, "[{\"n\":\"a\",\"v\":1,\"x\":\"\\ud83d\\u0041\"}]", "JSON");
         refuse_json(l, "[{\"n\":\"a\\x41\",\"v\":1}]", "JSON");
+}
+
+static void texts_are_utf8(void **state) {
+        static const char *const broken[] = {
+                "\xc0\x80",
+                "\xc1\xbf",
+                "\xe0\x9f\xbf",
+                "\xed\xa0\x80",
+                "\xf0\x8f\xbf\xbf",
+                "\xf4\x90\x80\x80",
+                "\xf5\x80\x80\x80",
+                "\x80",
+                "\xc3",
+                "\xe2\x82",
+                "\xe2\x28\xa1",
+                "\xf0\x9f\x98",
+        };
+        static const char *const whole[] = { "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xf0\x90\x80\x80",
+                "\xf4\x8f\xbf\xbf" };
+        SampleList *l = *state;
+        char text[64];
+
+        for (size_t i = 0; i < ELEMENTS(broken); i++) {
+                (void) snprintf(text, sizeof text, "[{\"n\":\"a\",\"v\":1,\"x\":\"%s\"}]", broken[i]);
+                refuse_json(l, text, "JSON");
+        }
+        for (size_t i = 0; i < ELEMENTS(whole); i++) {
+                (void) snprintf(text, sizeof text, "[{\"n\":\"a\",\"v\":1,\"x\":\"%s\"}]", whole[i]);
+                accept_json(l, text);
+        }
+}
+
+static void nesting_is_bounded_where_it_is_skipped(void **state) {
+        SampleList *l = *state;
+
+        accept_json(l, "[{\"n\":\"a\",\"v\":1,\"x\":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}]");
+        refuse_json(l, "[{\"n\":\"a\",\"v\":1,\"x\":[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]}]", "JSON");
+        accept_cbor(l, "81 a3 00 6161 02 01 6178 81818181818181818181818181818181 01");
+        refuse_cbor(l, "81 a3 00 6161 02 01 6178 8181818181818181818181818181818181 01", "CBOR");
 }
 
 static void fields_of_the_wrong_type_are_refused(void **state) {
@@ -621,6 +661,8 @@ int main(void) {
                 LIST_TEST(versions_above_10_and_mandatory_extensions_are_refused),
                 LIST_TEST(names_have_few_characters),
                 LIST_TEST(escapes_are_undone),
+                LIST_TEST(texts_are_utf8),
+                LIST_TEST(nesting_is_bounded_where_it_is_skipped),
                 LIST_TEST(fields_of_the_wrong_type_are_refused),
                 LIST_TEST(numbers_are_read_to_the_nearest_double),
                 LIST_TEST(packs_are_bounded),

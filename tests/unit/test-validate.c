@@ -214,7 +214,10 @@ static void a_jump_of_the_sequence_is_a_gap(void **state) {
         assert_int_equal(validate(f, s), VERDICT_NO_VALUE);
         assert_int_equal(validate(f, numbered(70, 17)), VERDICT_ACCEPTED);
         assert_int_equal(f->gap.count, 0);
-        /* a duplicate moves nothing */
+        /* a retained copy and a duplicate move nothing */
+        f->arrival.retained = true;
+        assert_int_equal(validate(f, numbered(69, 5)), VERDICT_ACCEPTED);
+        f->arrival.retained = false;
         assert_int_equal(validate(f, numbered(71, 11)), VERDICT_DUPLICATE);
         assert_int_equal(validate(f, numbered(70, 18)), VERDICT_ACCEPTED);
         assert_int_equal(f->gap.count, 0);
@@ -229,6 +232,9 @@ static void a_counter_that_begins_anew_is_neither_gap_nor_duplicate(void **state
                 assert_int_equal(validate(f, numbered(70, seq)), VERDICT_ACCEPTED);
                 assert_int_equal(f->gap.count, 0);
         }
+        validator_remember(f->validator, "oxi", "hr", TIME_NONE, true, 0, 80);
+        assert_int_equal(validate(f, numbered(70, 255)), VERDICT_ACCEPTED);
+        assert_int_equal(validate(f, numbered(80, 0)), VERDICT_ACCEPTED);
         /* once round: the same number and value, and not the same measurement */
         registry_device(f->registry, f->arrival.device)->next_seq = 250;
         assert_int_equal(validate(f, numbered(70, 250)), VERDICT_ACCEPTED);
@@ -302,25 +308,39 @@ static void nothing_is_attributed_across_an_assignment(void **state) {
         assert_int_equal(f->reading.subject, patient);
 }
 
-static void identities_are_bounded_and_the_oldest_goes_first(void **state) {
+enum { CAPACITY = 64 };
+
+/* Few slots are home to all, so that chains form, wrap and are taken apart again. */
+static uint64_t crowded(uint64_t i) {
+        return i << 32 | (i * 7 % 11 + 124);
+}
+
+static uint64_t spread(uint64_t i) {
+        return (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static void check_identities(uint64_t (*identity)(uint64_t i)) {
         _cleanup_(identity_set_freep) IdentitySet *s = NULL;
-        enum { CAPACITY = 64 };
+
+        assert_int_equal(identity_set_new(CAPACITY, &s), 0);
+        for (uint64_t i = 0; i < 3000; i++) {
+                assert_false(identity_set_has(s, identity(i)));
+                identity_set_add(s, identity(i));
+                identity_set_add(s, identity(i));
+                for (uint64_t k = i > CAPACITY + 8 ? i - CAPACITY - 8 : 0; k <= i; k++)
+                        assert_int_equal(identity_set_has(s, identity(k)), k + CAPACITY > i);
+        }
+        identity_set_clear(s);
+        assert_false(identity_set_has(s, identity(2999)));
+}
+
+static void identities_are_bounded_and_the_oldest_goes_first(void **state) {
+        IdentitySet *s = NULL;
 
         assert_int_equal(identity_set_new(63, &s), -EINVAL);
         assert_int_equal(identity_set_new(8, &s), -EINVAL);
-        assert_int_equal(identity_set_new(CAPACITY, &s), 0);
-        /* identities that share few slots, so that chains form, wrap and are taken apart again */
-        for (uint64_t i = 0; i < 5000; i++) {
-                uint64_t identity = i << 32 | (i * 7 % 11 + 124);
-                assert_false(identity_set_has(s, identity));
-                identity_set_add(s, identity);
-                identity_set_add(s, identity);
-                for (uint64_t k = i > CAPACITY + 8 ? i - CAPACITY - 8 : 0; k <= i; k++)
-                        assert_int_equal(
-                                        identity_set_has(s, k << 32 | (k * 7 % 11 + 124)), k + CAPACITY > i);
-        }
-        identity_set_clear(s);
-        assert_false(identity_set_has(s, UINT64_C(4999) << 32 | (4999 * 7 % 11 + 124)));
+        check_identities(crowded);
+        check_identities(spread);
 }
 
 #define VALIDATE_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
