@@ -230,29 +230,36 @@ class Gateway:
         """Returns when the daemon has said READY=1."""
         if write:
             self.write_config()
-        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         path = self.folder / "notify.sock"
         path.unlink(missing_ok=True)
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(str(path))
-        self.notify.settimeout(0.2)
         self.notified = []
+        threading.Thread(target=self._read_notifications, args=(self.notify, self.notified), daemon=True).start()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, "NOTIFY_SOCKET": str(path), **self.environment})
         self.expect_notification("READY=1")
 
-    def expect_notification(self, line, seconds=PATIENCE):
+    @staticmethod
+    def _read_notifications(notify, notified):
+        """As the service manager does: always reading, because sd_notify() waits for room."""
+        while message := notify.recv(4096):
+            notified += message.decode().split("\n")
+
+    def expect_notification(self, line):
         """Waits until the daemon has told the service manager so, since its start."""
         def told():
-            assert self.process.poll() is None or line == "STOPPING=1", \
-                f"exit status {self.process.returncode}:\n{self.text()}"
-            try:
-                self.notified += self.notify.recv(4096).decode().split("\n")
-            except TimeoutError:
-                pass
+            assert self.process.poll() is None, f"exit status {self.process.returncode}:\n{self.text()}"
             return line in self.notified
-        wait_for(f"the daemon says {line}", told, seconds)
+        wait_for(f"the daemon says {line}", told)
+
+    def _forget(self):
+        self.process = None
+        # shutdown() first: a thread waits in recv().
+        self.notify.shutdown(socket.SHUT_RDWR)
+        self.notify.close()
 
     def text(self):
         """The log so far."""
@@ -262,15 +269,13 @@ class Gateway:
         """An orderly stop must be a clean one: a leak or a race that a sanitizer saw is an exit status too."""
         if self.process:
             status = end(self.process)
-            self.process = None
-            self.notify.close()
+            self._forget()
             assert status == 0, f"exit status {status} after SIGTERM:\n{self.text()}"
 
     def kill(self):
         self.process.kill()
         self.process.wait(PATIENCE)
-        self.process = None
-        self.notify.close()
+        self._forget()
 
     def control(self, op, **arguments):
         """All rows of one operation on the control socket."""
