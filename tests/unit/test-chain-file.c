@@ -430,11 +430,17 @@ static void an_edited_file_is_noticed(void **state) {
         accepted(f, &f->log, 0, 7);
         _cleanup_free_ char *text = NULL;
         read_file(f->path, &text);
-        char *size = strstr(text, "\"size\":7");
-        assert_non_null(size);
-        size[7] = '8';
-        overwrite(f->path, text);
-        refused(f, log_anchor(&f->log, 8, 9), -EINVAL, "the last line is not what its note says");
+        static const char *const members[] = { "\"size\":", "\"root\":\"", "\"origin\":\"" };
+        for (size_t i = 0; i < ELEMENTS(members); i++) {
+                char *value = strstr(text, members[i]);
+                assert_non_null(value);
+                value += strlen(members[i]);
+                char was = *value;
+                *value = was == '8' ? '9' : '8';
+                overwrite(f->path, text);
+                refused(f, log_anchor(&f->log, 7, 9), -EINVAL, "the last line is not what its note says");
+                *value = was;
+        }
         overwrite(f->path, "hello\n");
         refused(f, log_anchor(&f->log, 7, 9), -EINVAL, "the last line is no anchor");
         _cleanup_free_ char *large = calloc(1, 20000);

@@ -452,6 +452,18 @@ static void a_new_epoch_begins_at_nothing(void **state) {
         assert_int_equal(json_integer_value(json_object_get(f->args, "old_size")), 0);
 }
 
+static void what_was_anchored_of_another_epoch_is_not_counted(void **state) {
+        Fixture *f = *state;
+
+        first_anchor(f);
+        reply_head(f, 10, 10, 0);
+        f->origin = "ward/2";
+        f->sizes[0] = 50;
+        restart(f);
+        assert_int_equal(status(f)->anchored_size, 0);
+        assert_string_equal(status(f)->receipt, "");
+}
+
 static void what_was_known_survives_a_restart(void **state) {
         Fixture *f = *state;
 
@@ -619,6 +631,7 @@ int main(void) {
                 CASE(a_chain_ahead_of_the_ledger_stops_it),
                 CASE(a_size_that_was_never_signed_stops_it),
                 CASE(a_new_epoch_begins_at_nothing),
+                CASE(what_was_anchored_of_another_epoch_is_not_counted),
                 CASE(what_was_known_survives_a_restart),
                 CASE(impossible_replies_are_failures),
                 CASE(a_lost_worker_is_waited_for),

@@ -24,6 +24,7 @@ typedef struct Fixture {
         char *state; /* what the plugin saved */
         bool late;   /* answer requests later */
         unsigned requests;
+        int again; /* what a call from within a failed reply gave */
         char folder[64];
 } Fixture;
 
@@ -57,6 +58,8 @@ static void on_reply(void *userdata, Worker *w, int r, const json_t *reply) {
 
         f->replies++;
         f->result = r;
+        if (r == -ECONNRESET)
+                f->again = worker_call(w, "head", NULL, on_reply, f);
         json_decref(f->reply);
         f->reply = json_deep_copy(reply);
 }
@@ -349,6 +352,7 @@ static void calls_behind_a_crash_are_answered_before_the_state_changes(void **st
         wait_for(f, &f->backoffs, 1);
         assert_int_equal(f->replies, 3);
         assert_int_equal(f->result, -ECONNRESET);
+        assert_int_equal(f->again, -ENOTCONN);
         assert_int_equal(worker_call(f->worker, "head", NULL, on_reply, f), -ENOTCONN);
 }
 
