@@ -365,6 +365,17 @@ static void hostile_json_is_refused(void **state) {
         assert_true(refused > 100);
 }
 
+static void formats_have_names(void **state) {
+        DecodeFormat f;
+
+        for (DecodeFormat i = DECODE_SENML_JSON; i <= DECODE_JSON; i++) {
+                assert_int_equal(decode_format_parse(decode_format_name(i), &f), 0);
+                assert_int_equal(f, i);
+        }
+        assert_null(decode_format_names[DECODE_JSON + 1]);
+        assert_int_equal(decode_format_parse("senml+xml", &f), -EINVAL);
+}
+
 #define MAP_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void) {
@@ -379,6 +390,7 @@ int main(void) {
                 MAP_TEST(no_maps_are_an_empty_set),
                 MAP_TEST(payloads_of_real_devices),
                 MAP_TEST(hostile_json_is_refused),
+                cmocka_unit_test(formats_have_names),
         };
 
         return cmocka_run_group_tests_name("mapping", tests, NULL, NULL);
