@@ -255,7 +255,7 @@ int mqtt_options_read(const YamlNode *node, const MappingSet *maps, MqttOptions 
         if (!o)
                 return error_set(e, -ENOMEM, "out of memory");
         *o = item.options;
-        item.options = (MqttOptions){ 0 };
+        memset(&item.options, 0, sizeof item.options);
         *ret = o;
         return 0;
 }

@@ -32,15 +32,23 @@ static int read_item(const char *text, MqttOptions **ret, Error *e) {
         return r;
 }
 
-static void the_least_has_defaults(void **state) {
-        _cleanup_(mqtt_options_freep) MqttOptions *o = NULL;
+static MqttOptions *read_good_item(const char *text) {
+        MqttOptions *o = NULL;
         Error e = { "" };
 
-        assert_int_equal(read_item("name: local\nclient_id: w7\ntopics:\n"
-                                   "  - {filter: ward/+/senml, device: 'ward/{device}/senml', format: "
-                                   "senml+json}\n",
-                                         &o, &e),
-                        0);
+        if (read_item(text, &o, &e) < 0 || !o) {
+                print_error("%s\n", e.message);
+                abort();
+        }
+        return o;
+}
+
+static void the_least_has_defaults(void **state) {
+        _cleanup_(mqtt_options_freep) MqttOptions *o =
+                        read_good_item("name: local\nclient_id: w7\ntopics:\n"
+                                       "  - {filter: ward/+/senml, device: 'ward/{device}/senml', format: "
+                                       "senml+json}\n");
+
         assert_string_equal(mqtt_options_name(o), "local");
         assert_string_equal(o->host, "127.0.0.1");
         assert_int_equal(o->port, 1883);
@@ -53,15 +61,12 @@ static void the_least_has_defaults(void **state) {
 }
 
 static void everything_is_read(void **state) {
-        _cleanup_(mqtt_options_freep) MqttOptions *o = NULL;
-        Error e = { "" };
+        _cleanup_(mqtt_options_freep) MqttOptions *o = read_good_item(
+                        "name: local\nhost: 10.0.0.5\nclient_id: w7\nusername: u\nkeepalive: 1m\n"
+                        "tls: {ca: ca.pem, cert: c.pem, key: k.pem, server_name: broker}\n"
+                        "topics: [{filter: z/+, device: 'z/{device}', format: json, map: "
+                        "climate}]\n");
 
-        assert_int_equal(read_item("name: local\nhost: 10.0.0.5\nclient_id: w7\nusername: u\nkeepalive: 1m\n"
-                                   "tls: {ca: ca.pem, cert: c.pem, key: k.pem, server_name: broker}\n"
-                                   "topics: [{filter: z/+, device: 'z/{device}', format: json, map: "
-                                   "climate}]\n",
-                                         &o, &e),
-                        0);
         assert_true(o->tls);
         assert_int_equal(o->port, 8883);
         assert_string_equal(o->server_name, "broker");
@@ -130,9 +135,7 @@ static void mistakes_have_a_place(void **state) {
 }
 
 static void a_password_comes_from_a_file(void **state) {
-        _cleanup_(mqtt_options_freep) MqttOptions *o = NULL;
         char folder[] = "/tmp/mqtt-options-XXXXXX", path[64];
-        Error e = { "" };
 
         assert_non_null(mkdtemp(folder));
         (void) snprintf(path, sizeof path, "%s/broker", folder);
@@ -143,13 +146,12 @@ static void a_password_comes_from_a_file(void **state) {
         assert_int_equal(chmod(path, 0600), 0);
         assert_int_equal(setenv("CREDENTIALS_DIRECTORY", folder, 1), 0);
 
-        int r = read_item("name: a\nclient_id: w\nusername: u\ncredential: broker\n"
-                          "topics: [{filter: a/+, device: 'a/{device}', format: senml+json}]\n",
-                        &o, &e);
+        _cleanup_(mqtt_options_freep) MqttOptions *o = read_good_item(
+                        "name: a\nclient_id: w\nusername: u\ncredential: broker\n"
+                        "topics: [{filter: a/+, device: 'a/{device}', format: senml+json}]\n");
         assert_int_equal(unlink(path), 0);
         assert_int_equal(rmdir(folder), 0);
         assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
-        assert_int_equal(r, 0);
         assert_string_equal(o->password, "secret");
 }
 
