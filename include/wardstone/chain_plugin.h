@@ -5,10 +5,11 @@
  *     const struct wardstone_chain_plugin wardstone_chain_plugin = {
  *             .abi = WARDSTONE_CHAIN_ABI, .name = "chain-file", .open = ..., };
  *
- * The gateway keeps one call in flight. After each start and after any failure it calls head() before it anchors again, so
- * a plugin whose anchor() ends in doubt returns WARDSTONE_RETRY and settles the doubt in the next head(). Each call has a
- * deadline (10 s where the configuration names no other), after which the process is killed: a plugin that waits for
- * something longer returns with pending_size set and is asked by poll(). */
+ * The gateway keeps one call in flight. After each start and after any failure it calls head() before it
+ * anchors again, so a plugin whose anchor() ends in doubt returns WARDSTONE_RETRY and settles the doubt
+ * in the next head(). Each call has a deadline (10 s where the configuration names no other), after which
+ * the process is killed: a plugin that waits for something longer returns with pending_size set and is
+ * asked by poll(). */
 #pragma once
 
 #include "wardstone/plugin.h"
@@ -47,21 +48,22 @@ struct wardstone_chain_plugin {
         uint32_t abi;
         const char *name;
 
-        /* config: the connector's settings as a JSON object. Should refuse settings that it doesn't know. Need not reach the
-         * chain. *ret_self is handed to the other functions; it is not used after a failure. */
+        /* config: the connector's settings as a JSON object. Should refuse settings that it doesn't know.
+         * Need not reach the chain. *ret_self is handed to the other functions; it is not used after a
+         * failure. */
         int (*open)(const struct wardstone_host *host, const char *config, void **ret_self);
 
         /* Asks the chain, settling what may have been sent before. Must not answer from memory. */
         int (*head)(void *self, const char *origin, struct wardstone_chain_head *ret);
 
-        /* Sends one checkpoint. WARDSTONE_OK: ret says that it was accepted (size) or is under way (pending_size). What
-         * the chain has already is accepted again (same size, same root); what it must refuse because it contradicts what
-         * it has is WARDSTONE_CONTRADICTED. */
+        /* Sends one checkpoint. WARDSTONE_OK: ret says that it was accepted (size) or is under way
+         * (pending_size). What the chain has already is accepted again (same size, same root); what it
+         * must refuse because it contradicts what it has is WARDSTONE_CONTRADICTED. */
         int (*anchor)(void *self, const struct wardstone_checkpoint *checkpoint,
                         struct wardstone_chain_head *ret);
 
-        /* Has what is pending been accepted, is what was accepted final? Asked every few seconds while either is open. A
-         * size that went down says that the chain dropped it: it is anchored again. */
+        /* Has what is pending been accepted, is what was accepted final? Asked every few seconds while
+         * either is open. A size that went down says that the chain dropped it: it is anchored again. */
         int (*poll)(void *self, const char *origin, struct wardstone_chain_head *ret);
 
         void (*close)(void *self);

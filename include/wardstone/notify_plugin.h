@@ -18,13 +18,14 @@ struct wardstone_notify_plugin {
         uint32_t abi;
         const char *name;
 
-        /* config: the channel's settings as a JSON object. Should refuse settings that it doesn't know. Begins to connect
-         * but does not wait for it: an absent server is a matter of deliver(). */
+        /* config: the channel's settings as a JSON object. Should refuse settings that it doesn't know.
+         * Begins to connect but does not wait for it: an absent server is a matter of deliver(). */
         int (*open)(const struct wardstone_host *host, const char *config, void **ret_self);
 
-        /* Delivers one event: WARDSTONE_OK only once the other side has taken responsibility for it (a PUBACK, a 2xx).
-         * Gives up by itself well within the call's deadline (10 s where the configuration names no other). After a
-         * failure the same event may come again, and the receiver may see it twice: id and state together tell.
+        /* Delivers one event: WARDSTONE_OK only once the other side has taken responsibility for it (a
+         * PUBACK, a 2xx). Gives up by itself well within the call's deadline (10 s where the configuration
+         * names no other). After a failure the same event may come again, and the receiver may see it twice:
+         * id and state together tell.
          *
          * event is a JSON object (docs/plugins.md has the whole of it):
          *   id        of the alert, the same from raise to resolve; letters, digits, '.', '_' and '-'

@@ -1,12 +1,14 @@
 /* What chain and notification plugins share: results and the host that they run in.
  *
- * A plugin is a shared object that the program wardstone-worker loads, one process a connector. All of its functions are
- * called from one thread, one at a time, never from two. It may start threads of its own; they may call host->log and
- * nothing else of the host. It may be killed at any instruction: on a missed deadline the process gets SIGKILL and a new
- * one is started. SIGTERM and SIGINT are ignored in it: the gateway decides when a worker ends.
+ * A plugin is a shared object that the program wardstone-worker loads, one process a connector. All of its
+ * functions are called from one thread, one at a time, never from two. It may start threads of its own; they
+ * may call host->log and nothing else of the host. It may be killed at any instruction: on a missed deadline
+ * the process gets SIGKILL and a new one is started. SIGTERM and SIGINT are ignored in it: the gateway
+ * decides when a worker ends.
  *
- * Secrets are read by the plugin (files, $CREDENTIALS_DIRECTORY): they exist in this process only and are never written
- * to the log or to the saved state in the clear. Standard output and error end up in the gateway's journal. */
+ * Secrets are read by the plugin (files, $CREDENTIALS_DIRECTORY): they exist in this process only and are
+ * never written to the log or to the saved state in the clear. Standard output and error end up in the
+ * gateway's journal. */
 #pragma once
 
 #include <stddef.h>
@@ -16,7 +18,8 @@
 extern "C" {
 #endif
 
-/* What every function of a plugin returns. A failure is made with host->fail(), which keeps the text for the operator. */
+/* What every function of a plugin returns. A failure is made with host->fail(), which keeps the text for
+ * the operator. */
 enum wardstone_result {
         WARDSTONE_OK = 0,
         WARDSTONE_RETRY = -1, /* may succeed later: unreachable, busy, or unknown whether it happened */
@@ -39,19 +42,21 @@ struct wardstone_host {
         const char *name;      /* the connector's name in the configuration */
         const char *state_dir; /* a folder of the connector's own that may be written to, or NULL */
 
-        /* Returns result (a failure) and keeps the text (one line, at most 512 bytes) for the status and the journal. */
+        /* Returns result (a failure) and keeps the text (one line, at most 512 bytes) for the status and
+         * the journal. */
         int (*fail)(const struct wardstone_host *host, int result, const char *format, ...)
                         __attribute__((format(printf, 3, 4)));
 
         void (*log)(const struct wardstone_host *host, enum wardstone_level level, const char *format, ...)
                         __attribute__((format(printf, 3, 4)));
 
-        /* Keeps up to WARDSTONE_STATE_MAX bytes over crashes and restarts, replacing what was kept before. WARDSTONE_OK
-         * only once it is on disk: save what is needed to settle an unknown outcome (a signed transaction, its hash)
-         * before sending it. Chain plugins only, and not from within open(). At most 16 calls of save and load within one
-         * call of the plugin. */
+        /* Keeps up to WARDSTONE_STATE_MAX bytes over crashes and restarts, replacing what was kept
+         * before. WARDSTONE_OK only once it is on disk: save what is needed to settle an unknown outcome
+         * (a signed transaction, its hash) before sending it. Chain plugins only, and not from within
+         * open(). At most 16 calls of save and load within one call of the plugin. */
         int (*save)(const struct wardstone_host *host, const void *state, size_t size);
-        /* What was saved last; *ret_size is 0 where nothing ever was. state has WARDSTONE_STATE_MAX bytes. */
+        /* What was saved last; *ret_size is 0 where nothing ever was. state has WARDSTONE_STATE_MAX
+         * bytes. */
         int (*load)(const struct wardstone_host *host, void *state, size_t *ret_size);
 
         void *context; /* the host's own */

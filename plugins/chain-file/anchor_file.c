@@ -64,7 +64,8 @@ void anchor_file_close(AnchorFile *f) {
         f->path = NULL;
 }
 
-/* Where there is none: a crash in the middle of rotate() leaves only the new file, complete, under its temporary name. */
+/* There is no file: the first time, or a crash in the middle of rotate() left only the new one, complete,
+ * under its temporary name. */
 static int make_file(const AnchorFile *f, int *ret_fd) {
         char next[PATH_MAX];
 

@@ -1,12 +1,13 @@
 /* chain-file: a file as the chain, and the connector that others are copied from.
  *
- * It checks what a chain has to check: the gateway's signature, that each checkpoint extends the one before (RFC 6962
- * consistency), that an epoch is followed only by a later one. What contradicts the file is refused for good. It keeps nothing
- * in memory between calls but its settings: head() reads the file, so whatever happened in between is seen.
+ * It checks what a chain has to check: the gateway's signature, that each checkpoint extends the one before
+ * (RFC 6962 consistency), that an epoch is followed only by a later one. What contradicts the file is
+ * refused for good. It keeps nothing in memory between calls but its settings: head() reads the file, so
+ * whatever happened in between is seen.
  *
- * Settings: file (default anchors.ndjson; relative to the connector's folder; another disk is better), max_bytes (default 64 MiB),
- * verifier_key (the gateway's, as `wardstone checkpoint --key` prints it) or public_key (base64, which the gateway gives
- * itself). */
+ * Settings: file (default anchors.ndjson; relative to the connector's folder; another disk is better),
+ * max_bytes (default 64 MiB), verifier_key (the gateway's, as `wardstone checkpoint --key` prints it) or
+ * public_key (base64, which the gateway gives itself). */
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -156,7 +157,8 @@ static void fill_head(const ChainFile *c, const Checkpoint *checkpoint, uint64_t
         (void) snprintf(ret->receipt, sizeof ret->receipt, "%.200s at byte %" PRIu64, c->file.path, offset);
 }
 
-/* The file's last anchor, checked like any other, because a person can edit a file; size 0 where there is none. */
+/* The file's last anchor, checked like any other, because a person can edit a file; size 0 where there is
+ * none. */
 static int read_last(const ChainFile *c, Anchor *ret) {
         const struct wardstone_host *host = c->host;
         Checkpoint signed_one;

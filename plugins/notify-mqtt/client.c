@@ -115,7 +115,8 @@ static bool stopped(Client *c) {
         return stop;
 }
 
-/* Not mosquitto_loop_start(): its thread ends for good upon, among others, a failed TLS handshake or name resolution. */
+/* Not mosquitto_loop_start(): its thread ends for good upon, among others, a failed TLS handshake or name
+ * resolution. */
 static void *run(void *userdata) {
         Client *c = userdata;
         unsigned failures = 0;
@@ -142,7 +143,8 @@ static int set_up(Client *c, const ClientOptions *o) {
         mosquitto_connect_v5_callback_set(m, on_connect);
         mosquitto_disconnect_v5_callback_set(m, on_disconnect);
         mosquitto_publish_v5_callback_set(m, on_publish);
-        /* version 5 for its reason codes: an older broker would acknowledge what it throws away for want of a permission */
+        /* version 5 for its reason codes: an older broker would acknowledge what it throws away for want
+         * of a permission */
         int r = mosquitto_int_option(m, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
         if (r == MOSQ_ERR_SUCCESS)
                 r = mosquitto_int_option(m, MOSQ_OPT_TCP_NODELAY, 1);

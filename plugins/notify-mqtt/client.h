@@ -1,4 +1,5 @@
-/* A connection to a broker, kept up by a thread of its own, that says when what was published has been acknowledged. */
+/* A connection to a broker, kept up by a thread of its own, that says when what was published has been
+ * acknowledged. */
 #pragma once
 
 #include <stdbool.h>
@@ -27,8 +28,9 @@ typedef struct Publication {
 
 /* Publishes at QoS 1 and waits until the broker has acknowledged all of them.
  *
- * -ETIMEDOUT after timeout_us, -EACCES where the broker refused one; e says why. What was sent and not acknowledged stays
- * with the client, which sends it again when the connection is back: a later call first waits for that, and where it has the
- * same key (the same publications) it publishes nothing new. So at most one set is ever queued. */
+ * -ETIMEDOUT after timeout_us, -EACCES where the broker refused one; e says why. What was sent and not
+ * acknowledged stays with the client, which sends it again when the connection is back: a later call
+ * first waits for that, and where it has the same key (the same publications) it publishes nothing new.
+ * So at most one set is ever queued. */
 int client_publish(Client *c, const char *key, const Publication *p, size_t n, int64_t timeout_us,
                 Error *e) _must_check_;

@@ -1,9 +1,10 @@
-/* notify-mqtt: alerts to an MQTT broker, at QoS 1. PREFIX/events gets each event; PREFIX/state/ID holds what is active as a
- * retained message, and is removed when the alert is resolved, so that whoever subscribes later sees what is the case now.
+/* notify-mqtt: alerts to an MQTT broker, at QoS 1. PREFIX/events gets each event; PREFIX/state/ID holds what
+ * is active as a retained message, and is removed when the alert is resolved, so that whoever subscribes
+ * later sees what is the case now.
  *
- * Settings: host, port (1883; 8883 with tls), prefix (wardstone/alerts), client_id (the broker chooses), username and either
- * password_file or credential (a name below $CREDENTIALS_DIRECTORY), keepalive (30s), timeout (5s: how long a delivery waits
- * for the broker), tls: {ca, cert, key}. */
+ * Settings: host, port (1883; 8883 with tls), prefix (wardstone/alerts), client_id (the broker chooses),
+ * username and either password_file or credential (a name below $CREDENTIALS_DIRECTORY), keepalive (30s),
+ * timeout (5s: how long a delivery waits for the broker), tls: {ca, cert, key}. */
 #include <errno.h>
 #include <jansson.h>
 #include <limits.h>

@@ -84,7 +84,8 @@ int outbox_state_read(const char *path, OutboxState *ret, Error *e) {
         r = file ? state_parse(file, &s) : -EPROTO;
         json_decref(file);
         if (r == -EPROTO)
-                /* never guessed: the connector may have a transaction under way that only this file knows of */
+                /* never guessed: the connector may have a transaction under way that only this file knows
+                 * of */
                 return error_set(e, -EINVAL,
                                 "%s: damaged; restore it, or remove it where the connector has nothing "
                                 "under way",

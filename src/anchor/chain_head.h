@@ -1,4 +1,5 @@
-/* What a chain has of our log, and the two JSON shapes that it comes in: a connector's reply, the outbox's state file. */
+/* What a chain has of our log, and the two JSON shapes that it comes in: a connector's reply, the
+ * outbox's state file. */
 #pragma once
 
 #include <jansson.h>

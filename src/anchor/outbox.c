@@ -1,6 +1,6 @@
-/* outbox_step() is the whole of it: with the worker there, nothing in flight and no wait after a failure, it finds the one
- * thing to do next: ask the chain what it has, anchor, poll, or nothing. Each reply is checked against the ledger, taken
- * over, and followed by the next step. */
+/* outbox_step() is the whole of it: with the worker there, nothing in flight and no wait after a failure,
+ * it finds the one thing to do next: ask the chain what it has, anchor, poll, or nothing. Each reply is
+ * checked against the ledger, taken over, and followed by the next step. */
 #include "anchor/outbox.h"
 
 #include <errno.h>

@@ -1,11 +1,13 @@
 /* What each chain connector is known to have, what is in flight, and what it is to get next.
  *
- * The outbox is told of each new checkpoint and asks the ledger for the consistency proof; it never blocks and keeps one
- * anchor in flight a connector. Its state is a small file a connector, replaced atomically by a thread of its own.
+ * The outbox is told of each new checkpoint and asks the ledger for the consistency proof; it never blocks
+ * and keeps one anchor in flight a connector. Its state is a small file a connector, replaced atomically by
+ * a thread of its own.
  *
- * Calls over the link, as wardstone-worker takes them: "head" {origin}, "poll" {origin}, "anchor" {origin, note, old_size,
- * size, root (hex), proof [hex]}; each is answered by what the chain has: {size, root, final_size, pending_size, receipt}.
- * Failures: -EBADMSG the chain contradicts the ledger, -EINVAL an operator is needed, anything else is tried again. */
+ * Calls over the link, as wardstone-worker takes them: "head" {origin}, "poll" {origin}, "anchor"
+ * {origin, note, old_size, size, root (hex), proof [hex]}; each is answered by what the chain has: {size,
+ * root, final_size, pending_size, receipt}. Failures: -EBADMSG the chain contradicts the ledger, -EINVAL
+ * an operator is needed, anything else is tried again. */
 #pragma once
 
 #include <jansson.h>
@@ -38,7 +40,8 @@ typedef struct OutboxLedger {
         void *userdata;
 } OutboxLedger;
 
-/* How the connector's worker is reached: anchor/ does not know worker/. reply as WorkerReplyFn without the worker. */
+/* How the connector's worker is reached: anchor/ does not know worker/. reply as WorkerReplyFn without
+ * the worker. */
 typedef void (*OutboxReplyFn)(void *userdata, int r, const json_t *reply);
 typedef struct OutboxLink {
         int (*call)(void *userdata, const char *op, const json_t *args, OutboxReplyFn fn, void *fn_userdata);
@@ -68,7 +71,8 @@ typedef struct OutboxOptions {
         const char *name;
         const char *state_path; /* the connector's state file */
         OutboxPolicy policy;
-        /* Between tries after a failure (default 1 s, 5 min). What is pending or not final is polled at retry_min_us. */
+        /* Between tries after a failure (default 1 s, 5 min). What is pending or not final is polled at
+         * retry_min_us. */
         int64_t retry_min_us, retry_max_us;
         /* Called when status changes: the gateway raises and clears technical alerts. */
         void (*changed)(void *userdata, Outbox *o);
@@ -82,13 +86,15 @@ int outbox_new(sd_event *event, const OutboxOptions *o, const OutboxLedger *ledg
 Outbox *outbox_free(Outbox *o);
 DEFINE_CLEANUP(Outbox *, outbox_free);
 
-/* The worker is ready (link) or gone (NULL): after each start the chain is asked what it has before anything is sent. */
+/* The worker is ready (link) or gone (NULL): after each start the chain is asked what it has before
+ * anything is sent. */
 void outbox_connect(Outbox *o, const OutboxLink *link);
 /* There is a new checkpoint. */
 void outbox_wake(Outbox *o);
-/* A request of the connector. {"op":"load"} is answered at once: {"r":0,"state":"<base64>"}, a new reference. So is what
- * is refused: {"r":-EINVAL,"error":TEXT}. {"op":"save","state":"<base64>"} gives NULL: the state is written by a thread, so
- * that a slow disk holds up nothing else, and link->answer() follows when it is durable. */
+/* A request of the connector. {"op":"load"} is answered at once: {"r":0,"state":"<base64>"}, a new
+ * reference. So is what is refused: {"r":-EINVAL,"error":TEXT}. {"op":"save","state":"<base64>"} gives
+ * NULL: the state is written by a thread, so that a slow disk holds up nothing else, and link->answer()
+ * follows when it is durable. */
 json_t *outbox_request(Outbox *o, const json_t *request);
 const char *outbox_name(const Outbox *o);
 const OutboxStatus *outbox_status(const Outbox *o);

@@ -1,5 +1,5 @@
-/* A small file that is replaced by a thread of its own, so that the loop never waits for a disk. Where writes come faster than
- * the disk takes them, only the newest is written. */
+/* A small file that is replaced by a thread of its own, so that the loop never waits for a disk. Where
+ * writes come faster than the disk takes them, only the newest is written. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -8,8 +8,8 @@
 
 typedef struct StateFile StateFile;
 
-/* Called on the loop: everything up to that write is durable (r == 0) or was not written (negative errno, error says
- * why). */
+/* Called on the loop: everything up to that write is durable (r == 0) or was not written (negative errno,
+ * error says why). */
 typedef void (*StateFileDoneFn)(void *userdata, uint64_t number, int r, const char *error);
 
 int state_file_new(sd_event *event, const char *path, StateFileDoneFn done, void *userdata, StateFile **ret,

@@ -1,5 +1,5 @@
-/* Waiting longer after each failure, at random within the second half of the step, so that what failed together does not
- * come back together. */
+/* Waiting longer after each failure, at random within the second half of the step, so that what failed
+ * together does not come back together. */
 #pragma once
 
 #include <sodium.h>

@@ -1,7 +1,7 @@
 /* The worker process: loads one plugin, then answers one message after the other until the socket is closed.
  *
- * Messages are JSON objects, one a datagram: {"id": N, "op": OP, ...} in, {"id": N, "r": 0 or negative errno, ...} out.
- * Within a call the plugin may ask: {"request": {...}} out, {"answer": {...}} in. */
+ * Messages are JSON objects, one a datagram: {"id": N, "op": OP, ...} in, {"id": N, "r": 0 or negative
+ * errno, ...} out. Within a call the plugin may ask: {"request": {...}} out, {"answer": {...}} in. */
 #pragma once
 
 #include <assert.h>

@@ -12,15 +12,17 @@
 enum { FILES_MAX = 256 };
 
 static int harden(void) {
-        /* 1, not 0: with a core_pattern that is a pipe the kernel disregards 0; no limit of 1 lets a core through */
+        /* 1, not 0: with a core_pattern that is a pipe the kernel disregards 0; no limit of 1 lets a core
+         * through */
         const struct rlimit no_core = { 1, 1 }, files = { FILES_MAX, FILES_MAX };
 
-        /* The signal comes when the thread that started this process ends: in wardstoned that is the main thread. */
+        /* The signal comes when the thread that started this process ends: in wardstoned that is the main
+         * thread. */
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
                         setrlimit(RLIMIT_CORE, &no_core) < 0 || setrlimit(RLIMIT_NOFILE, &files) < 0)
                 return -1;
-        /* The service manager and a terminal signal the whole group; wardstoned may still have something to deliver then,
-         * and closes the socket when it hasn't. */
+        /* The service manager and a terminal signal the whole group; wardstoned may still have something
+         * to deliver then, and closes the socket when it hasn't. */
         (void) signal(SIGTERM, SIG_IGN);
         (void) signal(SIGINT, SIG_IGN);
         (void) signal(SIGHUP, SIG_IGN);

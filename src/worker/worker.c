@@ -1,9 +1,10 @@
-/* A worker is STARTING from the spawn until the plugin's open() is answered, READY while calls are taken, and in BACKOFF
- * from any failure until the next spawn, which waits for the old process to be gone. A timer serves one purpose a state:
- * the deadline of open(), the deadline of the call under way, the end of the backoff.
+/* A worker is STARTING from the spawn until the plugin's open() is answered, READY while calls are taken,
+ * and in BACKOFF from any failure until the next spawn, which waits for the old process to be gone. A timer
+ * serves one purpose a state: the deadline of open(), the deadline of the call under way, the end of the
+ * backoff.
  *
- * The process is blocking and simple: one message is with it at a time, the rest wait here. What it sends must be the reply
- * to that message or a request within it; anything else ends it. */
+ * The process is blocking and simple: one message is with it at a time, the rest wait here. What it sends
+ * must be the reply to that message or a request within it; anything else ends it. */
 #include "worker/worker.h"
 
 #include <errno.h>
@@ -124,7 +125,8 @@ static void send_next(Worker *w) {
         const Call *c = &w->calls[w->first];
         w->sent = true;
         w->requests = 0;
-        /* a failure means that the process is going: the call is answered when it has gone, never from within here */
+        /* a failure means that the process is going: the call is answered when it has gone, never from
+         * within here */
         w->hung_up = send_text(w, c->text, c->len) < 0;
         arm(w, w->hung_up ? (uint64_t) EXIT_GRACE_US : w->call_timeout_us);
 }

@@ -1,5 +1,5 @@
-/* The parent's side of a plugin process: starts wardstone-worker, talks over a SOCK_SEQPACKET pair, gives each call a
- * deadline, kills what hangs, restarts with backoff. Nothing here blocks the loop. */
+/* The parent's side of a plugin process: starts wardstone-worker, talks over a SOCK_SEQPACKET pair, gives
+ * each call a deadline, kills what hangs, restarts with backoff. Nothing here blocks the loop. */
 #pragma once
 
 #include <jansson.h>
@@ -24,22 +24,25 @@ typedef struct WorkerOptions {
 } WorkerOptions;
 
 typedef struct WorkerCallbacks {
-        /* The worker is ready for calls, or went away (reason says why). Outstanding calls have been answered before. */
+        /* The worker is ready for calls, or went away (reason says why). Outstanding calls have been
+         * answered before. */
         void (*state)(void *userdata, Worker *w, WorkerState state, const char *reason);
-        /* A request by the plugin (for example {"op":"save","state":...}); the answer is what is returned (new reference),
-         * or NULL: worker_answer() follows, within the call's deadline. May itself be NULL: nothing is granted. */
+        /* A request by the plugin (for example {"op":"save","state":...}); the answer is what is returned
+         * (new reference), or NULL: worker_answer() follows, within the call's deadline. May itself be
+         * NULL: nothing is granted. */
         json_t *(*request)(void *userdata, Worker *w, const json_t *request);
         void *userdata;
 } WorkerCallbacks;
 
-/* r: 0 and the reply (borrowed), or -ETIMEDOUT, -ECONNRESET (worker died), or the plugin's own negative errno with
- * reply's "error" text: -EAGAIN may succeed later, -EINVAL needs an operator, -EBADMSG the chain contradicts the ledger. */
+/* r: 0 and the reply (borrowed), or -ETIMEDOUT, -ECONNRESET (worker died), or the plugin's own negative
+ * errno with reply's "error" text: -EAGAIN may succeed later, -EINVAL needs an operator, -EBADMSG the
+ * chain contradicts the ledger. */
 typedef void (*WorkerReplyFn)(void *userdata, Worker *w, int r, const json_t *reply);
 
 int worker_new(sd_event *event, const WorkerOptions *o, const WorkerCallbacks *c, Worker **ret,
                 Error *e) _must_check_;
-/* Closes the socket, upon which the process closes its plugin and ends; SIGKILL after a second. Outstanding calls are
- * answered with -ECONNRESET. Not from within a callback. */
+/* Closes the socket, upon which the process closes its plugin and ends; SIGKILL after a second.
+ * Outstanding calls are answered with -ECONNRESET. Not from within a callback. */
 Worker *worker_free(Worker *w);
 DEFINE_CLEANUP(Worker *, worker_free);
 
@@ -47,7 +50,8 @@ const char *worker_name(const Worker *w);
 WorkerState worker_state(const Worker *w);
 /* Calls in flight; at most 64, then worker_call gives -EBUSY. */
 size_t worker_pending(const Worker *w);
-/* Sends {"op": op, ...args}; fn is called exactly once, never from within. -ENOTCONN while not ready. args is borrowed. */
+/* Sends {"op": op, ...args}; fn is called exactly once, never from within. -ENOTCONN while not ready.
+ * args is borrowed. */
 int worker_call(Worker *w, const char *op, const json_t *args, WorkerReplyFn fn,
                 void *userdata) _must_check_;
 /* The late answer to a request. Where the worker that asked is gone by now, nothing happens. */

@@ -1,5 +1,6 @@
-/* The outbox asks the chain before it sends, keeps one anchor in flight, tries again after failures, and stops for good where
- * the chain and the ledger disagree. The chain here is a struct that answers when the test says so. */
+/* The outbox asks the chain before it sends, keeps one anchor in flight, tries again after failures, and
+ * stops for good where the chain and the ledger disagree. The chain here is a struct that answers when
+ * the test says so. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* A worker process may crash, hang, lie, babble or be missing: the loop goes on, each call is answered exactly once, and a
- * new process comes. */
+/* A worker process may crash, hang, lie, babble or be missing: the loop goes on, each call is answered
+ * exactly once, and a new process comes. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>

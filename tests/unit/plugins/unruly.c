@@ -1,4 +1,5 @@
-/* A chain connector that does what it is told to: the origin of a call, or the setting "open", is the command. */
+/* A chain connector that does what it is told to: the origin of a call, or the setting "open", is the
+ * command. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
