@@ -237,7 +237,7 @@ static int start_parts(Gateway *g, const LedgerRecovery *recovery, Error *e) {
         if (r < 0)
                 return r;
         restore_identities(g);
-        restore_rules(g, &now);
+        restore_rules(g, &now, true);
         record_start(g, recovery, &now);
         if (g->config->source_count > 0)
                 r = mqtt_selftest(e);

@@ -5,6 +5,7 @@
 
 #include "gateway/internal.h"
 #include "gateway/log.h"
+#include "gateway/restore.h"
 
 void gateway_append_config(Gateway *g) {
         uint8_t buffer[256];
@@ -87,6 +88,7 @@ static void use_rules(Gateway *g, RuleEngine *engine) {
         g->engine = engine;
         rule_set_hash(g->config->rules, g->rules_hash.bytes);
         alert_manager_retain(g->alerts, rule_is_kept, g->config->rules, &now);
+        restore_rules(g, &now, false); /* a sensor that falls silent now was heard before */
 }
 
 #define SWAP(a, b)                                                                                          \

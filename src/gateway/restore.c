@@ -160,7 +160,7 @@ int restore_alerts(Gateway *g, Error *e) {
 
 typedef struct Newest {
         Gateway *gateway;
-        bool rules;               /* through the rules, else identities only */
+        bool rules, board;        /* through the rules, on to the board; else identities only */
         int64_t wall_us, mono_us; /* now */
 } Newest;
 
@@ -185,7 +185,7 @@ static void replay_reading(const Newest *n, const ReadingBody *b, const char *su
                                 .mono_us = n->mono_us - age,
                                 .synchronised = b->when.synchronised },
         };
-        if (d->subject == s->id)
+        if (n->board && d->subject == s->id)
                 board_note(g->board, &r);
         g->clock.now = r.stamp;
         rule_engine_tick(g->engine, r.stamp.mono_us, r.stamp.wall_us);
@@ -274,7 +274,7 @@ bool restore_defers(Gateway *g, const AlertEvent *event) {
         return true;
 }
 
-void restore_rules(Gateway *g, const Stamp *now) {
+void restore_rules(Gateway *g, const Stamp *now, bool board) {
         struct Deferred *d = calloc(1, sizeof *d + DEFERRED_MAX * sizeof(AlertEvent));
 
         if (!d)
@@ -283,8 +283,12 @@ void restore_rules(Gateway *g, const Stamp *now) {
         g->deferred = d;
         visit_newest_entries(g, &(Newest){ .gateway = g,
                                                 .rules = true,
+                                                .board = board,
                                                 .wall_us = now->wall_us,
                                                 .mono_us = now->mono_us });
+        g->clock.now = *now;
+        rule_engine_tick(g->engine, now->mono_us, now->wall_us);
+        alert_manager_tick(g->alerts, now);
         g->deferred = NULL;
         g->clock.now = kept;
         for (size_t i = 0; i < d->count; i++) {

@@ -12,8 +12,8 @@ int restore_alerts(Gateway *g, Error *e) _must_check_;
 /* The newest readings' identities go to the validator. */
 void restore_identities(Gateway *g);
 /* The last minutes of readings go through the rules in their own time, so that a restart in the middle of a `for:` is not
- * noticed. Alerts that come of it are compared with those that were restored: only what is new is told. */
-void restore_rules(Gateway *g, const Stamp *now);
+ * noticed. Alerts that come of it are compared with those that were restored: only what is new is told. board: the ward board is to show them too. */
+void restore_rules(Gateway *g, const Stamp *now, bool board);
 /* Whether the event belongs to restore_rules() and is kept back. */
 bool restore_defers(Gateway *g, const AlertEvent *event);
 
