@@ -64,15 +64,19 @@ def free_port():
 
 
 def end(process, sig=signal.SIGTERM):
-    """Ends one process of ours and returns its exit status; one that does not listen is killed."""
-    if process.poll() is None:
-        process.send_signal(sig)
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
+    """Ends one process of ours and returns its exit status; one that does not listen is killed. Said again now and then:
+    Mosquitto forgets a signal that comes before its loop has begun."""
+    deadline = time.monotonic() + PATIENCE
+    while process.poll() is None:
+        if time.monotonic() > deadline:
             process.kill()
             process.wait(PATIENCE)
-            raise AssertionError(f"process {process.pid} did not end by {sig.name}") from None
+            raise AssertionError(f"process {process.pid} did not end by {sig.name}")
+        process.send_signal(sig)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            pass
     return process.returncode
 
 
