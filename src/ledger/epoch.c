@@ -164,11 +164,11 @@ static int raise_newest(void *userdata, const char *name) {
 
         for (size_t i = 0; i < ELEMENTS(prefixes); i++)
                 if (startswith(name, prefixes[i]) && parse_number(name + strlen(prefixes[i]), &epoch) == 0)
-                        *newest = MAX(*newest, epoch);
+                        *newest = MAX(*newest, epoch + 1);
         return 0;
 }
 
-int epoch_newest_kept(const char *state_dir, uint32_t *newest, Error *e) {
+int epoch_newest_known(const char *state_dir, uint32_t *newest, Error *e) {
         return visit_folder(state_dir, raise_newest, newest, e);
 }
 

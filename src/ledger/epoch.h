@@ -20,8 +20,8 @@ int epoch_link_folder(const char *from, const char *to, Error *e) _must_check_;
 /* A folder made by us, and what is in it; absence is fine. */
 int epoch_remove_folder(const char *path, Error *e) _must_check_;
 
-/* Raises *newest to the largest number of a kept folder or checkpoint. */
-int epoch_newest_kept(const char *state_dir, uint32_t *newest, Error *e) _must_check_;
+/* Raises *newest to the epoch that followed the newest one of which a folder or checkpoint is kept. */
+int epoch_newest_known(const char *state_dir, uint32_t *newest, Error *e) _must_check_;
 /* A second name for the checkpoint file before it is replaced by that of the new epoch. */
 int epoch_keep_checkpoint(const char *state_dir, uint32_t epoch, Error *e) _must_check_;
 /* ledger.building is complete. */

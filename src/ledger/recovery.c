@@ -318,7 +318,7 @@ static int act(Ledger *l, Finding *f, LedgerRecovery *ret, Error *e) {
         if (l->options.read_only)
                 return error_set(
                                 e, -EUCLEAN, "the ledger needs recovery, which the daemon does: %s", f->why);
-        int r = epoch_newest_kept(l->dir, &newest, e);
+        int r = epoch_newest_known(l->dir, &newest, e);
         if (r < 0)
                 return r;
         if (f->start == LEDGER_CREATED) {

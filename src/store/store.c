@@ -57,8 +57,6 @@ static bool endswith(const char *s, const char *suffix) {
 static int error_class(const char *text) {
         static const int reasons[] = { ENOSPC, EDQUOT, EROFS, EACCES, EPERM, EMFILE, ENOMEM, EFBIG };
 
-        if (strstr(text, "(create_if_missing is false)"))
-                return -ENOENT;
         if (startswith(text, "IO error: lock "))
                 return -EBUSY;
         /* A file that the database names and that isn't there is damage, too. */
@@ -113,15 +111,29 @@ static int store_new(const char *path, bool create, Store **ret, Error *e) {
         return 0;
 }
 
+/* LevelDB would make the folder, readable for all, even where it may not make a database. */
+static int prepare_folder(const char *path, bool create, Error *e) {
+        char current[PATH_MAX];
+
+        if (create)
+                return dir_make(path, 0700, e);
+        int n = snprintf(current, sizeof current, "%s/CURRENT", path);
+        if (n < 0 || (size_t) n >= sizeof current)
+                return error_set(e, -ENAMETOOLONG, "%s: path too long", path);
+        if (access(current, F_OK) == 0)
+                return 0;
+        if (errno == ENOENT)
+                return error_set(e, -ENOENT, "%s: no database here", path);
+        return error_set(e, -errno, "%s: %s", path, strerror(errno));
+}
+
 int store_open(const char *path, bool create, Store **ret, Error *e) {
         _cleanup_(store_freep) Store *s = NULL;
         char *text = NULL;
 
-        /* LevelDB would make the folder readable for all. */
-        int r = create ? dir_make(path, 0700, e) : 0;
-        if (r < 0)
-                return r;
-        r = store_new(path, create, &s, e);
+        int r = prepare_folder(path, create, e);
+        if (r == 0)
+                r = store_new(path, create, &s, e);
         if (r < 0)
                 return r;
         s->db = leveldb_open(s->options, path, &text);

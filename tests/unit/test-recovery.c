@@ -1,0 +1,707 @@
+/* What start-up makes of crashes, rollbacks, damage and foreign keys; and what verification sees. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+
+#include "ledger-fixture.h"
+
+/* --- tampering with files --- */
+
+static const char *path_in(const Fixture *f, const char *name) {
+        static char paths[4][512];
+        static unsigned next;
+        char *path = paths[next++ % ELEMENTS(paths)];
+
+        (void) snprintf(path, sizeof paths[0], "%s/%s", f->dir, name);
+        return path;
+}
+
+/* The largest file of the database with that ending. */
+static const char *largest(const Fixture *f, const char *ending) {
+        static char best[512];
+        off_t most = -1;
+        struct stat st;
+
+        DIR *d = opendir(path_in(f, "ledger"));
+        assert_non_null(d);
+        for (const struct dirent *item; (item = readdir(d));) {
+                char path[512];
+                (void) snprintf(path, sizeof path, "%s/ledger/%s", f->dir, item->d_name);
+                if (strstr(item->d_name, ending) && stat(path, &st) == 0 && st.st_size > most) {
+                        most = st.st_size;
+                        (void) snprintf(best, sizeof best, "%s", path);
+                }
+        }
+        (void) closedir(d);
+        assert_true(most >= 0);
+        return best;
+}
+
+static void flip(const char *path, double where) {
+        struct stat st;
+        uint8_t b;
+
+        int fd = open(path, O_RDWR | O_CLOEXEC);
+        assert_true(fd >= 0);
+        assert_int_equal(fstat(fd, &st), 0);
+        off_t at = (off_t) (where * (double) (st.st_size - 1));
+        assert_int_equal(pread(fd, &b, 1, at), 1);
+        b ^= 0x10;
+        assert_int_equal(pwrite(fd, &b, 1, at), 1);
+        (void) close(fd);
+}
+
+static void shell(const char *format, ...) _printf_(1, 2);
+
+static void shell(const char *format, ...) {
+        char command[1024];
+        va_list args;
+
+        va_start(args, format);
+        (void) vsnprintf(command, sizeof command, format, args);
+        va_end(args);
+        assert_int_equal(system(command),
+                        0); /* NOLINT(cert-env33-c): cp and rm in a folder of the test's own */
+}
+
+static void keep_copy(const Fixture *f) {
+        shell("rm -rf %s/copy && mkdir %s/copy && cp -a %s/ledger %s/checkpoint %s/copy", f->dir, f->dir,
+                        f->dir, f->dir, f->dir);
+}
+
+static unsigned kept_folders(const Fixture *f) {
+        unsigned n = 0;
+
+        DIR *d = opendir(f->dir);
+        assert_non_null(d);
+        for (const struct dirent *item; (item = readdir(d));) {
+                n += startswith(item->d_name, "ledger.epoch-");
+                /* scratch is gone */
+                assert_false(streq(item->d_name, "ledger.building"));
+                assert_false(streq(item->d_name, "ledger.salvage"));
+                assert_false(startswith(item->d_name, "ledger.ready-"));
+        }
+        (void) closedir(d);
+        return n;
+}
+
+/* The epoch that begins now: named in its first entry, verifiable, and going on. */
+static void expect_new_epoch(Fixture *f, LedgerStart start, uint32_t epoch, const char *old_note) {
+        StoredEntry s;
+        GapBody gap;
+
+        fixture_start(f);
+        assert_int_equal(f->recovery.start, start);
+        assert_int_equal(f->recovery.epoch, epoch);
+        assert_true(strlen(f->recovery.message) > 20);
+        assert_int_equal(ledger_entry(f->ledger, 0, &s), 0);
+        assert_int_equal(s.entry.type, ENTRY_GAP);
+        assert_int_equal(body_get_gap(BYTES(s.body, s.body_len), &gap), 0);
+        assert_int_equal(gap.reason, GAP_RECOVERY);
+        assert_int_equal(gap.count, f->recovery.salvaged);
+        assert_string_equal(gap.detail, old_note);
+        fixture_expect_intact(f);
+        LedgerHead head = fixture_head(f);
+        char origin[64];
+        (void) snprintf(origin, sizeof origin, "ward-3.example/%u", epoch);
+        assert_string_equal(head.checkpoint.origin, origin);
+        assert_int_equal(head.checkpoint.size, head.size);
+        fixture_fill(f, 50, 20);
+        (void) fixture_commit(f, true);
+        fixture_expect_intact(f);
+        fixture_expect_proof(f, 0);
+        fixture_expect_proof(f, fixture_head(f).size - 2);
+        fixture_stop(f);
+        fixture_start(f);
+        assert_int_equal(f->recovery.start, LEDGER_CLEAN);
+        assert_int_equal(f->recovery.epoch, epoch);
+        fixture_expect_intact(f);
+}
+
+static int count_reading(void *userdata, const StoredReading *r) {
+        ++*(unsigned *) userdata;
+        return 0;
+}
+
+static unsigned readings(Fixture *f) {
+        unsigned n = 0;
+        const ReadingFilter all = { .from_us = TIME_NONE, .to_us = TIME_NONE, .after = UINT64_MAX };
+
+        assert_int_equal(ledger_readings(f->ledger, &all, count_reading, &n), 0);
+        return n;
+}
+
+/* A ledger of 1000 readings that ends with a SEAL. */
+static void write_some(Fixture *f, char ret_note[static NOTE_TEXT_MAX]) {
+        fixture_start(f);
+        fixture_fill(f, 1000, 50);
+        (void) fixture_commit(f, true);
+        memcpy(ret_note, fixture_head(f).note, NOTE_TEXT_MAX);
+        fixture_stop(f);
+}
+
+/* --- crashes --- */
+
+static void a_killed_process_loses_nothing_durable(void **state) {
+        Fixture *f = *state;
+        uint64_t durable = 0;
+
+        for (unsigned round = 0; round < 12; round++) {
+                int told[2];
+                uint64_t n;
+                assert_int_equal(pipe(told), 0);
+                pid_t child = fork();
+                if (child == 0) {
+                        fixture_start(f);
+                        for (;;) {
+                                for (unsigned i = 0; i < 40; i++)
+                                        (void) !fixture_read(f, "stay-1", "dev-1", "spo2", i);
+                                (void) fixture_commit(f, false);
+                                n = fixture_head(f).size;
+                                (void) !write(told[1], &n, sizeof n);
+                        }
+                }
+                (void) close(told[1]);
+                (void) usleep(60000 + round * 7919);
+                assert_int_equal(kill(child, SIGKILL), 0);
+                assert_int_equal(waitpid(child, NULL, 0), child);
+                while (read(told[0], &n, sizeof n) == (ssize_t) sizeof n)
+                        durable = n;
+                (void) close(told[0]);
+                f->keyring = keyring_free(f->keyring); /* the child may have made a key */
+                fixture_open_keyring(f);
+                fixture_start(f);
+                assert_true(f->recovery.start == LEDGER_CLEAN ||
+                                (durable == 0 && f->recovery.start == LEDGER_CREATED));
+                assert_true(fixture_head(f).size >= durable);
+                fixture_expect_intact(f);
+                fixture_stop(f);
+                f->now_us += 3600 * USEC_PER_SEC;
+        }
+        assert_true(durable > 100);
+}
+
+static void a_checkpoint_that_a_crash_left_unsigned_is_signed(void **state) {
+        Fixture *f = *state;
+
+        fixture_start(f);
+        fixture_fill(f, 100, 10);
+        (void) fixture_commit(f, true);
+        keep_copy(f);
+        fixture_fill(f, 100, 10);
+        (void) fixture_commit(f, true);
+        uint64_t size = fixture_head(f).size;
+        fixture_stop(f);
+        shell("cp %s/copy/checkpoint %s/checkpoint", f->dir, f->dir);
+        fixture_start(f);
+        assert_int_equal(f->recovery.start, LEDGER_CLEAN);
+        assert_int_equal(fixture_head(f).checkpoint.size, size);
+        fixture_expect_intact(f);
+}
+
+/* --- the store fails --- */
+
+static void a_failed_commit_keeps_what_no_source_has(void **state) {
+        Fixture *f = *state;
+        LedgerResult result;
+
+        fixture_start(f);
+        fixture_fill(f, 10, 10);
+        uint64_t size = fixture_head(f).size;
+        /* As after a write error: the handle is gone and the database can't be opened. */
+        f->ledger->writer = writer_free(f->ledger->writer);
+        f->ledger->store = store_free(f->ledger->store);
+        assert_int_equal(rename(path_in(f, "ledger"), path_in(f, "away")), 0);
+        StoredEntry s;
+        assert_int_equal(ledger_entry(f->ledger, 0, &s), -EIO);
+        for (unsigned i = 0; i < 3; i++) {
+                assert_int_equal(fixture_read(f, "stay-1", "new-device", "spo2", i), 0);
+                assert_int_equal(fixture_note(f, ENTRY_GAP, "kept"), 0);
+                assert_int_equal(ledger_put_state(f->ledger, "k", BYTES_STRING("v")), 0);
+                result = fixture_try_commit(f, true);
+                assert_true(result.r < 0);
+                assert_true(strlen(result.message) > 0);
+                assert_int_equal(result.dropped, 0);
+                assert_int_equal(ledger_open_entries(f->ledger), i + 1);
+        }
+        assert_int_equal(rename(path_in(f, "away"), path_in(f, "ledger")), 0);
+        assert_int_equal(fixture_read(f, "stay-1", "new-device", "spo2", 9), 0);
+        result = fixture_commit(f, true);
+        assert_int_equal(result.entries, 4);
+        assert_true(result.sealed);
+        assert_int_equal(fixture_head(f).size, size + 5);
+        assert_int_equal(readings(f), 11);
+        fixture_expect_intact(f);
+        fixture_stop(f);
+        fixture_start(f);
+        uint32_t stream;
+        assert_int_equal(ledger_stream(f->ledger, "new-device", &stream), 0);
+        assert_int_equal(ledger_open_entries(f->ledger), 0);
+        fixture_expect_intact(f);
+}
+
+static void carried_entries_are_bounded(void **state) {
+        Fixture *f = *state;
+        size_t dropped = 0;
+
+        fixture_start(f);
+        f->ledger->writer = writer_free(f->ledger->writer);
+        f->ledger->store = store_free(f->ledger->store);
+        assert_int_equal(rename(path_in(f, "ledger"), path_in(f, "away")), 0);
+        for (unsigned i = 0; i < 4; i++) {
+                for (unsigned n = 0; n < 1000; n++)
+                        assert_int_equal(fixture_note(f, ENTRY_GAP, "kept"), 0);
+                dropped += fixture_try_commit(f, false).dropped;
+        }
+        assert_int_equal(dropped, 4000 - BATCH_CARRIED_MAX);
+        assert_int_equal(ledger_open_entries(f->ledger), BATCH_CARRIED_MAX);
+        assert_int_equal(rename(path_in(f, "away"), path_in(f, "ledger")), 0);
+        (void) fixture_commit(f, false);
+        fixture_expect_intact(f);
+}
+
+/* --- rollback, fork, damage --- */
+
+static void a_restored_older_copy_begins_a_new_epoch(void **state) {
+        Fixture *f = *state;
+        char note[NOTE_TEXT_MAX];
+
+        fixture_start(f);
+        fixture_fill(f, 300, 50);
+        (void) fixture_commit(f, true);
+        fixture_stop(f);
+        keep_copy(f);
+        write_some(f, note);
+        shell("rm -rf %s/ledger && cp -a %s/copy/ledger %s/ledger", f->dir, f->dir, f->dir);
+        expect_new_epoch(f, LEDGER_ROLLBACK, 2, note);
+        assert_int_equal(kept_folders(f), 1);
+        assert_int_equal(readings(f), 300 + 50);
+        assert_true(f->recovery.lost == 0);
+}
+
+static void what_was_lost_is_counted(void **state) {
+        Fixture *f = *state;
+        char note[NOTE_TEXT_MAX];
+
+        fixture_start(f);
+        fixture_fill(f, 300, 50);
+        (void) fixture_commit(f, true);
+        uint64_t size = fixture_head(f).size;
+        fixture_stop(f);
+        keep_copy(f);
+        write_some(f, note);
+        Checkpoint c;
+        assert_int_equal(checkpoint_parse(BYTES_STRING(note), &c, &f->error), 0);
+        shell("rm -rf %s/ledger && cp -a %s/copy/ledger %s/ledger", f->dir, f->dir, f->dir);
+        fixture_start(f);
+        assert_int_equal(f->recovery.lost, c.size - size);
+}
+
+static void a_missing_database_begins_a_new_epoch(void **state) {
+        Fixture *f = *state;
+        char note[NOTE_TEXT_MAX];
+
+        write_some(f, note);
+        shell("rm -rf %s/ledger", f->dir);
+        expect_new_epoch(f, LEDGER_ROLLBACK, 2, note);
+        assert_int_equal(kept_folders(f), 0);
+}
+
+static void a_missing_checkpoint_begins_a_new_epoch(void **state) {
+        Fixture *f = *state;
+        char note[NOTE_TEXT_MAX];
+
+        write_some(f, note);
+        assert_int_equal(unlink(path_in(f, "checkpoint")), 0);
+        expect_new_epoch(f, LEDGER_ROLLBACK, 2, "");
+        assert_int_equal(readings(f), 1000 + 50);
+}
+
+static void a_missing_checkpoint_of_nothing_is_made_again(void **state) {
+        Fixture *f = *state;
+
+        fixture_start(f);
+        f->options.block_entries = 4096;
+        fixture_stop(f);
+        assert_int_equal(unlink(path_in(f, "checkpoint")), 0);
+        fixture_start(f);
+        assert_int_equal(f->recovery.start, LEDGER_CLEAN);
+        assert_true(strlen(f->recovery.message) > 0);
+        assert_int_equal(access(path_in(f, "checkpoint"), F_OK), 0);
+}
+
+static void a_damaged_checkpoint_begins_a_new_epoch(void **state) {
+        Fixture *f = *state;
+        char note[NOTE_TEXT_MAX];
+
+        write_some(f, note);
+        flip(path_in(f, "checkpoint"), 0.35); /* in the root */
+        expect_new_epoch(f, LEDGER_CORRUPT, 2, "");
+        assert_int_equal(readings(f), 1000 + 50);
+}
+
+static void a_contradiction_begins_a_new_epoch(void **state) {
+        Fixture *f = *state;
+        char note[NOTE_TEXT_MAX];
+
+        fixture_start(f);
+        fixture_fill(f, 100, 50);
+        (void) fixture_commit(f, true);
+        fixture_stop(f);
+        keep_copy(f);
+        write_some(f, note);
+        keep_copy(f);
+        /* another history of the same length and more */
+        shell("rm -rf %s/ledger %s/checkpoint", f->dir, f->dir);
+        fixture_start(f);
+        fixture_fill(f, 2000, 50);
+        (void) fixture_commit(f, true);
+        fixture_stop(f);
+        shell("cp %s/copy/checkpoint %s/checkpoint", f->dir, f->dir);
+        expect_new_epoch(f, LEDGER_FORKED, 2, note);
+}
+
+static void another_key_is_refused(void **state) {
+        Fixture *f = *state;
+        char note[NOTE_TEXT_MAX], verifier[256];
+
+        write_some(f, note);
+        SigningKey right = f->key;
+        assert_int_equal(signing_key_generate(&f->key), 0);
+        assert_int_equal(fixture_open(f), -EKEYREJECTED);
+        assert_int_equal(note_verifier_key("ward-3.example/1", f->key.public, verifier, sizeof verifier), 0);
+        assert_non_null(strstr(f->error.message, "wrong key"));
+        assert_non_null(strstr(f->error.message, verifier));
+        f->key = right;
+        fixture_start(f);
+        assert_int_equal(f->recovery.start, LEDGER_CLEAN);
+}
+
+/* Damages one file of the database; what LevelDB sees at once, it sees at start. */
+static void expect_salvage(Fixture *f, const char *ending, double where) {
+        char note[NOTE_TEXT_MAX];
+
+        write_some(f, note);
+        flip(largest(f, ending), where);
+        expect_new_epoch(f, LEDGER_CORRUPT, 2, note);
+        assert_int_equal(kept_folders(f), 1);
+}
+
+static void a_damaged_log_is_salvaged(void **state) {
+        Fixture *f = *state;
+
+        expect_salvage(f, ".log", 0.7);
+        unsigned n = readings(f);
+        assert_true(n > 500 && n < 1050);
+        assert_true(f->recovery.lost == 0); /* of the second start */
+}
+
+static void a_damaged_manifest_is_salvaged(void **state) {
+        Fixture *f = *state;
+
+        expect_salvage(f, "MANIFEST", 0.5);
+        assert_int_equal(readings(f), 1050);
+}
+
+static void a_missing_current_is_salvaged(void **state) {
+        Fixture *f = *state;
+        char note[NOTE_TEXT_MAX];
+
+        write_some(f, note);
+        assert_int_equal(unlink(path_in(f, "ledger/CURRENT")), 0);
+        expect_new_epoch(f, LEDGER_CORRUPT, 2, note);
+        assert_int_equal(readings(f), 1050);
+}
+
+static void a_truncated_log_begins_a_new_epoch(void **state) {
+        Fixture *f = *state;
+        char note[NOTE_TEXT_MAX];
+        struct stat st;
+
+        write_some(f, note);
+        const char *log = largest(f, ".log");
+        assert_int_equal(stat(log, &st), 0);
+        assert_int_equal(truncate(log, st.st_size / 2), 0);
+        expect_new_epoch(f, LEDGER_ROLLBACK, 2, note);
+        assert_true(readings(f) > 300);
+}
+
+/* Large enough for tables. */
+static void write_many(Fixture *f, char ret_note[static NOTE_TEXT_MAX]) {
+        f->options.block_entries = 4096;
+        fixture_start(f);
+        fixture_fill(f, 20000, 2000);
+        (void) fixture_commit(f, true);
+        memcpy(ret_note, fixture_head(f).note, NOTE_TEXT_MAX);
+        fixture_stop(f);
+}
+
+static void a_missing_table_is_salvaged(void **state) {
+        Fixture *f = *state;
+        char note[NOTE_TEXT_MAX];
+
+        write_many(f, note);
+        assert_int_equal(unlink(largest(f, ".ldb")), 0);
+        expect_new_epoch(f, LEDGER_CORRUPT, 2, note);
+        unsigned n = readings(f);
+        assert_true(n > 5000 && n < 20050);
+}
+
+static void a_flipped_byte_in_a_table_is_found(void **state) {
+        Fixture *f = *state;
+        char note[NOTE_TEXT_MAX];
+        unsigned found = 0;
+
+        write_many(f, note);
+        keep_copy(f);
+        for (unsigned i = 0; i < 8; i++) {
+                shell("rm -rf %s/ledger %s/ledger.* && cp -a %s/copy/ledger %s/copy/checkpoint %s", f->dir,
+                                f->dir, f->dir, f->dir, f->dir);
+                flip(largest(f, ".ldb"), (double) i / 8 + 0.03);
+                fixture_start(f);
+                found += f->recovery.start == LEDGER_CORRUPT || fixture_verify(f).bad > 0;
+                fixture_stop(f);
+        }
+        assert_int_equal(found, 8);
+}
+
+/* --- the steps of a new epoch, each cut short --- */
+
+static void an_unfinished_epoch_is_begun_anew(void **state) {
+        Fixture *f = *state;
+        char note[NOTE_TEXT_MAX];
+
+        write_some(f, note);
+        shell("cp -a %s/ledger %s/ledger.building && rm %s/ledger/CURRENT", f->dir, f->dir, f->dir);
+        expect_new_epoch(f, LEDGER_CORRUPT, 2, note);
+}
+
+static void a_finished_epoch_takes_its_place(void **state) {
+        Fixture *f = *state;
+        char note[NOTE_TEXT_MAX];
+
+        write_some(f, note);
+        keep_copy(f);
+        assert_int_equal(unlink(path_in(f, "ledger/CURRENT")), 0);
+        fixture_start(f);
+        fixture_stop(f);
+        /* back to before the old database was moved away and the checkpoint replaced */
+        shell("cd %s && mv ledger ledger.ready-2 && mv ledger.epoch-1.* ledger && cp copy/checkpoint "
+              "checkpoint && "
+              "rm checkpoint.epoch-1.*",
+                        f->dir);
+        fixture_start(f);
+        assert_int_equal(f->recovery.start, LEDGER_CLEAN);
+        assert_int_equal(f->recovery.epoch, 2);
+        assert_int_equal(kept_folders(f), 1);
+        assert_string_equal(fixture_head(f).checkpoint.origin, "ward-3.example/2");
+        fixture_expect_intact(f);
+        assert_int_equal(readings(f), 1000);
+}
+
+static void epochs_count_on(void **state) {
+        Fixture *f = *state;
+        char note[NOTE_TEXT_MAX];
+
+        write_some(f, note);
+        for (uint32_t epoch = 2; epoch < 5; epoch++) {
+                assert_int_equal(unlink(path_in(f, "ledger/CURRENT")), 0);
+                fixture_start(f);
+                assert_int_equal(f->recovery.epoch, epoch);
+                fixture_expect_intact(f);
+                assert_int_equal(readings(f), 1000);
+                fixture_stop(f);
+        }
+        /* even where nothing is left but the folders kept */
+        shell("rm -rf %s/ledger %s/checkpoint", f->dir, f->dir);
+        fixture_start(f);
+        assert_int_equal(f->recovery.start, LEDGER_CREATED);
+        assert_int_equal(f->recovery.epoch, 5);
+}
+
+static void salvage_keeps_state_and_streams(void **state) {
+        Fixture *f = *state;
+        uint32_t before, after;
+        uint64_t next;
+
+        fixture_start(f);
+        assert_int_equal(fixture_read(f, "stay-1", "dev-x", "spo2", 1), 0);
+        assert_int_equal(ledger_stream(f->ledger, "dev-y", &before), 0);
+        assert_int_equal(ledger_put_state(f->ledger, "assign/dev-x", BYTES_STRING("stay-1")), 0);
+        (void) fixture_commit(f, true);
+        next = f->ledger->writer->state.streams[1].next;
+        fixture_stop(f);
+        assert_int_equal(unlink(path_in(f, "ledger/CURRENT")), 0);
+        fixture_start(f);
+        assert_int_equal(f->recovery.epoch, 2);
+        assert_int_equal(ledger_stream(f->ledger, "dev-y", &after), 0);
+        assert_int_equal(after, before);
+        assert_int_equal(f->ledger->writer->state.streams[1].next, next);
+        assert_int_equal(f->ledger->writer->state.item_count, 1);
+        assert_string_equal(f->ledger->writer->state.items[0].key, "assign/dev-x");
+}
+
+static void read_only_repairs_nothing(void **state) {
+        Fixture *f = *state;
+        char note[NOTE_TEXT_MAX];
+
+        write_some(f, note);
+        assert_int_equal(unlink(path_in(f, "ledger/CURRENT")), 0);
+        f->options.read_only = true;
+        assert_int_equal(fixture_open(f), -EUCLEAN);
+        assert_int_equal(kept_folders(f), 0);
+}
+
+/* --- verification --- */
+
+typedef struct Record {
+        StoreKey key;
+        uint8_t data[16384];
+        size_t len;
+} Record;
+
+/* Changes one bit of a record behind LevelDB's checksums. */
+static void tamper(Fixture *f, const Record *r, size_t bit) {
+        _cleanup_(store_freep) Store *s = NULL;
+        _cleanup_(store_batch_freep) StoreBatch *b = NULL;
+        static uint8_t data[sizeof r->data];
+
+        memcpy(data, r->data, r->len);
+        if (bit < 8 * r->len)
+                data[bit / 8] ^= (uint8_t) (1U << bit % 8);
+        assert_int_equal(store_open(path_in(f, "ledger"), false, &s, &f->error), 0);
+        assert_int_equal(store_batch_new(&b), 0);
+        store_batch_put(b, r->key, BYTES(data, r->len));
+        assert_int_equal(store_write(s, b, true, &f->error), 0);
+}
+
+static size_t read_records(Fixture *f, Record *records, size_t max) {
+        _cleanup_(store_freep) Store *s = NULL;
+        _cleanup_(store_cursor_freep) StoreCursor *c = NULL;
+        size_t n = 0;
+
+        assert_int_equal(store_open(path_in(f, "ledger"), false, &s, &f->error), 0);
+        assert_int_equal(store_cursor_new(s, &c), 0);
+        for (int r = store_cursor_seek(c, (StoreKey){ 0 }, &f->error); r > 0 && n < max;
+                        r = store_cursor_next(c, &f->error)) {
+                Bytes value = store_cursor_value(c);
+                /* State is convenience; only its sequences are compared. */
+                if (store_cursor_key(c).kind >= RECORD_STATE)
+                        continue;
+                records[n].key = store_cursor_key(c);
+                records[n].len = value.len;
+                assert_true(value.len <= sizeof records[n].data);
+                memcpy(records[n++].data, value.data, value.len);
+        }
+        return n;
+}
+
+static bool is_noticed(Fixture *f) {
+        f->options.read_only = true;
+        int r = fixture_open(f);
+        bool noticed = r < 0 || fixture_verify(f).bad > 0;
+        fixture_stop(f);
+        f->options.read_only = false;
+        return noticed;
+}
+
+static void each_changed_bit_is_noticed(void **state) {
+        Fixture *f = *state;
+        static Record records[200];
+
+        srand(2);
+        fixture_start(f);
+        assert_int_equal(fixture_note(f, ENTRY_ASSIGN, "dev-1"), 0);
+        fixture_fill(f, 700, 50);
+        fixture_stop(f);
+        assert_false(is_noticed(f));
+        size_t n = read_records(f, records, ELEMENTS(records));
+        assert_true(n > 30);
+        for (size_t i = 0; i < n; i++) {
+                /* each bit of what is small, some of what is large */
+                for (unsigned k = 0; k < 3; k++) {
+                        size_t bit = (size_t) rand() % (8 * records[i].len);
+                        tamper(f, &records[i], bit);
+                        if (!is_noticed(f))
+                                fail_msg("record of kind %u at %llu: bit %zu", records[i].key.kind,
+                                                (unsigned long long) records[i].key.index, bit);
+                }
+                tamper(f, &records[i], SIZE_MAX);
+        }
+        assert_false(is_noticed(f));
+}
+
+static void each_missing_record_is_noticed(void **state) {
+        Fixture *f = *state;
+        static Record records[200];
+
+        fixture_start(f);
+        fixture_fill(f, 700, 50);
+        fixture_stop(f);
+        size_t n = read_records(f, records, ELEMENTS(records));
+        for (size_t i = 0; i < n; i++) {
+                {
+                        _cleanup_(store_freep) Store *s = NULL;
+                        _cleanup_(store_batch_freep) StoreBatch *b = NULL;
+                        assert_int_equal(store_open(path_in(f, "ledger"), false, &s, &f->error), 0);
+                        assert_int_equal(store_batch_new(&b), 0);
+                        store_batch_delete(b, records[i].key);
+                        assert_int_equal(store_write(s, b, true, &f->error), 0);
+                }
+                if (!is_noticed(f))
+                        fail_msg("record of kind %u at %llu", records[i].key.kind,
+                                        (unsigned long long) records[i].key.index);
+                tamper(f, &records[i], SIZE_MAX);
+        }
+}
+
+static void each_changed_byte_of_the_checkpoint_is_noticed(void **state) {
+        Fixture *f = *state;
+        char note[NOTE_TEXT_MAX];
+
+        write_some(f, note);
+        for (size_t i = 0; i < strlen(note); i++) {
+                char changed[NOTE_TEXT_MAX];
+                memcpy(changed, note, sizeof note);
+                changed[i] ^= 1;
+                assert_int_equal(file_replace(path_in(f, "checkpoint"), BYTES_STRING(changed), 0644,
+                                                 &f->error),
+                                0);
+                if (!is_noticed(f))
+                        fail_msg("byte %zu", i);
+        }
+}
+
+int main(void) {
+#define RECOVERY_TEST(t) cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
+        const struct CMUnitTest tests[] = {
+                RECOVERY_TEST(a_killed_process_loses_nothing_durable),
+                RECOVERY_TEST(a_checkpoint_that_a_crash_left_unsigned_is_signed),
+                RECOVERY_TEST(a_failed_commit_keeps_what_no_source_has),
+                RECOVERY_TEST(carried_entries_are_bounded),
+                RECOVERY_TEST(a_restored_older_copy_begins_a_new_epoch),
+                RECOVERY_TEST(what_was_lost_is_counted),
+                RECOVERY_TEST(a_missing_database_begins_a_new_epoch),
+                RECOVERY_TEST(a_missing_checkpoint_begins_a_new_epoch),
+                RECOVERY_TEST(a_missing_checkpoint_of_nothing_is_made_again),
+                RECOVERY_TEST(a_damaged_checkpoint_begins_a_new_epoch),
+                RECOVERY_TEST(a_contradiction_begins_a_new_epoch),
+                RECOVERY_TEST(another_key_is_refused),
+                RECOVERY_TEST(a_damaged_log_is_salvaged),
+                RECOVERY_TEST(a_damaged_manifest_is_salvaged),
+                RECOVERY_TEST(a_missing_current_is_salvaged),
+                RECOVERY_TEST(a_truncated_log_begins_a_new_epoch),
+                RECOVERY_TEST(a_missing_table_is_salvaged),
+                RECOVERY_TEST(a_flipped_byte_in_a_table_is_found),
+                RECOVERY_TEST(an_unfinished_epoch_is_begun_anew),
+                RECOVERY_TEST(a_finished_epoch_takes_its_place),
+                RECOVERY_TEST(epochs_count_on),
+                RECOVERY_TEST(salvage_keeps_state_and_streams),
+                RECOVERY_TEST(read_only_repairs_nothing),
+                RECOVERY_TEST(each_changed_bit_is_noticed),
+                RECOVERY_TEST(each_missing_record_is_noticed),
+                RECOVERY_TEST(each_changed_byte_of_the_checkpoint_is_noticed),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
