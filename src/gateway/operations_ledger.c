@@ -177,6 +177,11 @@ int operation_quarantine(Session *s, const json_t *request, Error *e) {
                 r = operations_record_access(s, "quarantine", NULL, NULL, TIME_NONE, TIME_NONE);
         if (r == 0)
                 r = session_on_loop(s, gather_quarantine, &q);
+        for (int tries = 0; r == -EBUSY && tries < 500; tries++) { /* while a batch is written */
+                r = session_sleep(s, 10);
+                if (r == 0)
+                        r = session_on_loop(s, gather_quarantine, &q);
+        }
         json_array_foreach(q.rows, i, row) if (r == 0) r = session_row(s, json_incref(row));
         json_decref(q.rows);
         return r;

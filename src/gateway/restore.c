@@ -231,32 +231,49 @@ void restore_identities(Gateway *g) {
 /* --- rules --- */
 
 struct Deferred {
+        char (*known)[ALERT_ID_MAX]; /* active before */
+        size_t known_count;
         size_t count;
         AlertEvent events[];
 };
 
-static int note_active(void *userdata, const char *key, Bytes value) {
-        struct {
-                Gateway *gateway;
-                bool active;
-        } *seen = userdata;
-        AlertBody body;
-
-        if (open_alert(seen->gateway, key, value, &body) == 0)
-                seen->active = body.event.state == ALERT_ACTIVE;
-        return 0;
+static void count_known(void *userdata, const AlertEvent *event) {
+        struct Deferred *d = userdata;
+        (void) event;
+        d->known_count++;
 }
 
-/* Whether the ledger's state holds the alert as active. */
-static bool is_saved(Gateway *g, const AlertEvent *event) {
-        struct {
-                Gateway *gateway;
-                bool active;
-        } seen = { g, false };
-        char key[ALERT_ID_MAX + 16];
+static void note_known(void *userdata, const AlertEvent *event) {
+        struct Deferred *d = userdata;
+        memcpy(d->known[d->known_count++], event->id, ALERT_ID_MAX);
+}
 
-        (void) snprintf(key, sizeof key, "alert/%s", event->id);
-        return ledger_visit_state(g->ledger, key, note_active, &seen) == 0 && seen.active;
+static void deferred_free(struct Deferred **d) {
+        if (*d)
+                free((*d)->known);
+        free(*d);
+}
+
+static struct Deferred *deferred_new(const AlertManager *alerts) {
+        _cleanup_(deferred_free) struct Deferred *d =
+                        calloc(1, sizeof *d + DEFERRED_MAX * sizeof(AlertEvent));
+
+        if (!d)
+                return NULL;
+        alert_manager_visit(alerts, count_known, d);
+        d->known = calloc(d->known_count + 1, sizeof *d->known);
+        if (!d->known)
+                return NULL;
+        d->known_count = 0;
+        alert_manager_visit(alerts, note_known, d);
+        return TAKE(d);
+}
+
+static bool was_known(const struct Deferred *d, const AlertEvent *event) {
+        for (size_t i = 0; i < d->known_count; i++)
+                if (streq(d->known[i], event->id))
+                        return true;
+        return false;
 }
 
 bool restore_defers(Gateway *g, const AlertEvent *event) {
@@ -275,7 +292,7 @@ bool restore_defers(Gateway *g, const AlertEvent *event) {
 }
 
 void restore_rules(Gateway *g, const Stamp *now, bool board) {
-        struct Deferred *d = calloc(1, sizeof *d + DEFERRED_MAX * sizeof(AlertEvent));
+        _cleanup_(deferred_free) struct Deferred *d = deferred_new(g->alerts);
 
         if (!d)
                 return;
@@ -293,8 +310,7 @@ void restore_rules(Gateway *g, const Stamp *now, bool board) {
         g->clock.now = kept;
         for (size_t i = 0; i < d->count; i++) {
                 /* Raised and over within the replay: it is in the ledger. Else it happened while nobody watched. */
-                if ((d->events[i].state == ALERT_ACTIVE) != is_saved(g, &d->events[i]))
+                if ((d->events[i].state == ALERT_ACTIVE) != was_known(d, &d->events[i]))
                         pipeline_alert(g, &d->events[i]);
         }
-        free(d);
 }
