@@ -240,7 +240,7 @@ static int prove_stored(Ledger *l, const StoredEntry *s, bool with_key, Proof *p
         {
                 _cleanup_(ledger_unlockp) _unused_ pthread_mutex_t *locked = ledger_lock(l);
                 size = l->shared.checkpoint.size;
-                memcpy(p->note, l->shared.note, sizeof p->note);
+                memcpy(p->note, l->shared.note, sizeof l->shared.note);
         }
         if (s->index >= size)
                 return error_set(e, -EAGAIN, "entry %llu: its block is not sealed yet",
