@@ -86,7 +86,7 @@ def verify(gateway):
 
 def recorded(gateway):
     out = subprocess.run([str(program("wardstone", gateway.build)), "--socket", gateway.config["control"]["socket"],
-                          "readings", "--json"], capture_output=True, text=True, timeout=300, check=True).stdout
+                          "readings", "--limit", "0", "--json"], capture_output=True, text=True, timeout=300, check=True).stdout
     readings = [json.loads(line) for line in out.splitlines()]
     return Counter((r["device"], r["device_time_us"]) for r in readings)
 
