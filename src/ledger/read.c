@@ -76,7 +76,7 @@ int ledger_entry(Ledger *l, uint64_t index, StoredEntry *ret) {
         int r = run_cursor_open(&c, l->store);
         if (r == 0)
                 r = get_entry(l, &c, index, &v);
-        return r < 0 ? r : copy_entry(&v, ret);
+        return r == 0 ? copy_entry(&v, ret) : r;
 }
 
 int ledger_open_body(Ledger *l, const StoredEntry *s, uint8_t ret[static BODY_MAX], size_t *ret_len,
@@ -141,7 +141,7 @@ static int find_seal(Ledger *l, uint64_t height, uint64_t *ret) {
 int ledger_block(Ledger *l, uint64_t height, SealBody *ret, uint64_t *ret_index) {
         _cleanup_(ledger_unlock_storep) Ledger *open = ledger_lock_store(l);
         _cleanup_(run_cursor_done) RunCursor c = { 0 };
-        uint64_t seal;
+        uint64_t seal = 0;
         EntryView v;
 
         if (!open)
@@ -162,7 +162,7 @@ int ledger_block_checkpoint(
                 Ledger *l, uint64_t height, Checkpoint *ret, char ret_note[static NOTE_TEXT_MAX]) {
         _cleanup_(ledger_unlock_storep) Ledger *open = ledger_lock_store(l);
         Checkpoint c = { 0 };
-        uint64_t seal;
+        uint64_t seal = 0;
 
         if (!open)
                 return -EIO;
@@ -260,7 +260,7 @@ int ledger_prove(Ledger *l, uint64_t index, bool with_key, Proof *ret, Error *e)
         if (!open)
                 return error_set(e, -EIO, "the store is closed after an error");
         int r = ledger_entry(l, index, &s);
-        if (r < 0)
+        if (r != 0)
                 return error_set(e, r, "entry %llu: %s", (unsigned long long) index,
                                 r == -ENOENT    ? "not there"
                                 : r == -ENODATA ? "its body was pruned"

@@ -56,15 +56,14 @@ static void grow_all(Verify *v, unsigned n) {
 
 /* A full tile of the lowest level: pruned leaves are in it alone. */
 static void take_tile(Verify *v, const Hash *stored) {
-        uint64_t first = v->edge->frontier.size;
+        unsigned long long first = v->edge->frontier.size;
         uint64_t pruned_size = ledger_bounds(v->ledger).pruned_size;
 
         for (unsigned i = 0; i < TILE_WIDTH; i++) {
                 VerifyLeaf *leaf = &v->leaves[i];
                 if (leaf->there) {
                         if (!hash_equal(&leaf->hash, &stored[i]))
-                                verify_fault(v, "entry %llu: not what its tile has",
-                                                (unsigned long long) (first + i));
+                                verify_fault(v, "entry %llu: not what its tile has", first + i);
                 } else if (first + i < pruned_size) {
                         leaf->there = true;
                         leaf->hash = stored[i];
@@ -107,7 +106,7 @@ static void finish_tiles(Verify *v, uint64_t index) {
         }
         if (v->tiles_seen < v->full_tiles && index >= v->edge->frontier.size)
                 verify_fault(v, "tile of level %u at entry %llu: missing", v->tiles_seen,
-                                (unsigned long long) v->edge->frontier.size - 1);
+                                (unsigned long long) (v->edge->frontier.size - 1));
         if (index >= v->edge->frontier.size)
                 v->tiles_seen = v->full_tiles = 0;
 }

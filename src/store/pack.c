@@ -40,9 +40,10 @@ void pack_int(Pack *p, int64_t v) {
 }
 
 void pack_raw(Pack *p, Bytes b) {
+        if (b.len == 0)
+                return;
         uint8_t *to = reserve(p, b.len);
-
-        if (!to || b.len == 0)
+        if (!to)
                 return;
         memcpy(to, b.data, b.len);
         p->len += b.len;

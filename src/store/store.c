@@ -132,8 +132,9 @@ int store_open(const char *path, bool create, Store **ret, Error *e) {
         char *text = NULL;
 
         int r = prepare_folder(path, create, e);
-        if (r == 0)
-                r = store_new(path, create, &s, e);
+        if (r < 0)
+                return r;
+        r = store_new(path, create, &s, e);
         if (r < 0)
                 return r;
         s->db = leveldb_open(s->options, path, &text);

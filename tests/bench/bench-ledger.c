@@ -28,31 +28,27 @@ static double seconds(void) {
         return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
 }
 
-/* Bytes that this process has sent to the block layer. */
-static uint64_t bytes_written(void) {
-        uint64_t n = 0;
+/* The number behind `name` in a file of /proc. */
+static uint64_t proc_number(const char *path, const char *name) {
         char line[128];
+        uint64_t n = 0;
 
-        FILE *f = fopen("/proc/self/io", "re");
-        while (f && fgets(line, sizeof line, f))
-                if (sscanf(line, "write_bytes: %" SCNu64, &n) == 1)
-                        break;
+        FILE *f = fopen(path, "re");
+        while (f && n == 0 && fgets(line, sizeof line, f))
+                if (startswith(line, name))
+                        n = strtoull(line + strlen(name), NULL, 10);
         if (f)
                 (void) fclose(f);
         return n;
 }
 
-static long resident_kib(void) {
-        long n = 0;
-        char line[128];
+/* Bytes that this process has sent to the block layer. */
+static uint64_t bytes_written(void) {
+        return proc_number("/proc/self/io", "write_bytes:");
+}
 
-        FILE *f = fopen("/proc/self/smaps_rollup", "re");
-        while (f && fgets(line, sizeof line, f))
-                if (sscanf(line, "Pss: %ld kB", &n) == 1)
-                        break;
-        if (f)
-                (void) fclose(f);
-        return n;
+static uint64_t resident_kib(void) {
+        return proc_number("/proc/self/smaps_rollup", "Pss:");
 }
 
 static int append(Bench *b, uint64_t i) {
@@ -168,7 +164,7 @@ int main(int argc, char **argv) {
                 return 1;
         double took = seconds() - start;
         (void) printf("{\"entries\": %" PRIu64 ", \"batch\": %" PRIu64
-                      ", \"rate\": %.0f, \"bytes_per_entry\": %.1f, \"pss_kib\": %ld}\n",
+                      ", \"rate\": %.0f, \"bytes_per_entry\": %.1f, \"pss_kib\": %" PRIu64 "}\n",
                         b.entries, b.batch, (double) b.entries / took,
                         (double) (bytes_written() - bytes) / (double) b.entries, resident_kib());
         ledger_free(b.ledger);

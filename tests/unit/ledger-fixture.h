@@ -94,6 +94,14 @@ _unused_ static EntryTime fixture_when(const Fixture *f) {
         };
 }
 
+/* xorshift64: the same numbers in each run. */
+_unused_ static uint64_t fixture_random(uint64_t *seed, uint64_t below) {
+        *seed ^= *seed << 13;
+        *seed ^= *seed >> 7;
+        *seed ^= *seed << 17;
+        return *seed % below;
+}
+
 /* Each reading is a second later than the one before. */
 _unused_ static int fixture_read(
                 Fixture *f, const char *subject, const char *device, const char *vital, double value) {
@@ -205,7 +213,7 @@ _unused_ static void fixture_expect_intact(Fixture *f) {
 _unused_ static void fixture_expect_proof(Fixture *f, uint64_t index) {
         uint8_t plain[BODY_MAX];
         Checkpoint checkpoint;
-        size_t len;
+        size_t len = 0;
         Proof *p = calloc(1, sizeof *p);
 
         assert_non_null(p);

@@ -219,18 +219,18 @@ static void random_batches_make_the_same_tree(void **state) {
         char note[NOTE_TEXT_MAX];
         Hash proof[MERKLE_PROOF_MAX + 1], root, old_root;
         Checkpoint c;
+        uint64_t seed = 1;
         size_t n;
 
-        srand(1);
         f->options.block_entries = 97;
         fixture_start(f);
         for (unsigned i = 0; i < 40; i++) {
-                unsigned count = (unsigned) rand() % 60;
-                for (unsigned j = 0; j < count; j++)
-                        assert_int_equal(
-                                        fixture_read(f, rand() % 2 ? "stay-1" : "stay-2", "dev-1", "hr", 80),
+                uint64_t count = fixture_random(&seed, 60);
+                for (uint64_t j = 0; j < count; j++)
+                        assert_int_equal(fixture_read(f, fixture_random(&seed, 2) ? "stay-1" : "stay-2",
+                                                         "dev-1", "hr", 80),
                                         0);
-                (void) fixture_commit(f, rand() % 5 == 0);
+                (void) fixture_commit(f, fixture_random(&seed, 5) == 0);
                 if (i % 10 == 5) {
                         fixture_stop(f);
                         fixture_start(f);
@@ -399,7 +399,7 @@ static void readings_are_found(void **state) {
 static void a_clock_that_steps_back_hides_nothing(void **state) {
         Fixture *f = *state;
         static Found found;
-        const int64_t year = 365 * 86400 * USEC_PER_SEC;
+        const int64_t year = USEC_PER_SEC * 365 * 86400;
 
         fixture_start(f);
         for (unsigned i = 0; i < 600; i++) {

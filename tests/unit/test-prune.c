@@ -1,7 +1,8 @@
 /* Pruning: old bodies go, every proof and what was decided stays. */
 #include "ledger-fixture.h"
 
-enum { BLOCK = 64, DAY = 86400 };
+#define BLOCK UINT64_C(64)
+#define DAY   (86400 * USEC_PER_SEC)
 
 /* Pruning follows the result: wait until the commit thread is done. */
 static void wait_idle(Fixture *f) {
@@ -21,7 +22,7 @@ static uint64_t pruned(Fixture *f) {
 }
 
 static void fill_blocks(Fixture *f, unsigned blocks) {
-        fixture_fill(f, blocks * (BLOCK - 1), 50);
+        fixture_fill(f, blocks * (unsigned) (BLOCK - 1), 50);
         (void) fixture_commit(f, true);
         wait_idle(f);
 }
@@ -67,13 +68,13 @@ static void old_blocks_lose_their_bodies(void **state) {
         uint64_t index;
         unsigned found = 0;
 
-        f->options.retention_us = DAY * USEC_PER_SEC;
+        f->options.retention_us = DAY;
         f->options.prune_unanchored = true;
         fixture_start(f);
         assert_int_equal(fixture_note(f, ENTRY_ASSIGN, "dev-1"), 0);
         fill_blocks(f, 40);
         assert_int_equal(pruned(f), 0);
-        f->now_us += 2 * DAY * USEC_PER_SEC;
+        f->now_us += 2 * DAY;
         fill_blocks(f, 3);
         uint64_t size = pruned(f);
         assert_true(size >= 32 * BLOCK && size <= 44 * BLOCK);
@@ -107,11 +108,11 @@ static void old_blocks_lose_their_bodies(void **state) {
 static void a_clock_that_is_not_synchronised_prunes_nothing(void **state) {
         Fixture *f = *state;
 
-        f->options.retention_us = DAY * USEC_PER_SEC;
+        f->options.retention_us = DAY;
         f->options.prune_unanchored = true;
         fixture_start(f);
         fill_blocks(f, 20);
-        f->now_us += 3650LL * DAY * USEC_PER_SEC;
+        f->now_us += 3650 * DAY;
         for (unsigned i = 0; i < 3; i++) {
                 EntryTime when = fixture_when(f);
                 when.synchronised = false;
@@ -126,10 +127,10 @@ static void a_clock_that_is_not_synchronised_prunes_nothing(void **state) {
 static void what_is_not_anchored_stays(void **state) {
         Fixture *f = *state;
 
-        f->options.retention_us = DAY * USEC_PER_SEC;
+        f->options.retention_us = DAY;
         fixture_start(f);
         fill_blocks(f, 40);
-        f->now_us += 2 * DAY * USEC_PER_SEC;
+        f->now_us += 2 * DAY;
         (void) fixture_commit(f, true);
         assert_int_equal(pruned(f), 0);
         ledger_set_anchored(f->ledger, 20 * BLOCK + 5);
@@ -146,7 +147,7 @@ static void a_size_budget_is_kept(void **state) {
         Fixture *f = *state;
         uint64_t most = 0;
 
-        f->options.size_budget = 3 * 1024 * 1024;
+        f->options.size_budget = UINT64_C(3) << 20;
         f->options.prune_unanchored = true;
         f->options.block_entries = 1024;
         fixture_start(f);
@@ -160,7 +161,7 @@ static void a_size_budget_is_kept(void **state) {
         assert_true(head.pruned_size > 20000);
         assert_true(head.pruned_size < head.size - 5000);
         /* 80000 entries were about 12 MiB: tiles and the newest bodies are left */
-        assert_true(head.bytes < 7 * 1024 * 1024);
+        assert_true(head.bytes < UINT64_C(7) << 20);
         fixture_expect_intact(f);
 }
 
@@ -170,11 +171,11 @@ static void a_changed_tile_is_noticed_where_bodies_are_gone(void **state) {
         char path[128];
         size_t len;
 
-        f->options.retention_us = DAY * USEC_PER_SEC;
+        f->options.retention_us = DAY;
         f->options.prune_unanchored = true;
         fixture_start(f);
         fill_blocks(f, 40);
-        f->now_us += 2 * DAY * USEC_PER_SEC;
+        f->now_us += 2 * DAY;
         (void) fixture_commit(f, true);
         assert_true(pruned(f) > 300);
         fixture_stop(f);
@@ -185,7 +186,7 @@ static void a_changed_tile_is_noticed_where_bodies_are_gone(void **state) {
                 _cleanup_(store_batch_freep) StoreBatch *b = NULL;
                 assert_int_equal(store_open(path, false, &s, &f->error), 0);
                 assert_int_equal(store_get(s, tile_key(0, 0), &data, &len, &f->error), 0);
-                data[100 * SHA256_SIZE] ^= 1;
+                data[(size_t) 100 * SHA256_SIZE] ^= 1;
                 assert_int_equal(store_batch_new(&b), 0);
                 store_batch_put(b, tile_key(0, 0), BYTES(data, len));
                 assert_int_equal(store_write(s, b, true, &f->error), 0);

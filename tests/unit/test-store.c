@@ -113,7 +113,8 @@ static void cursors_go_by_index_then_kind_then_ordinal(void **state) {
 }
 
 static void one_process_at_a_time(void **state) {
-        _cleanup_(store_freep) Store *s = open_store(true), *other = NULL;
+        _cleanup_(store_freep) _unused_ Store *s = open_store(true);
+        Store *other = NULL;
 
         assert_int_equal(store_open(path, false, &other, &error), -EBUSY);
 }
@@ -123,7 +124,7 @@ static void damage_is_told_from_absence(void **state) {
         char name[128];
 
         put(s, (StoreKey){ .index = 1 }, "x");
-        s = store_free(s);
+        store_free(TAKE(s));
         (void) snprintf(name, sizeof name, "%s/CURRENT", path);
         FILE *f = fopen(name, "we");
         assert_non_null(f);
