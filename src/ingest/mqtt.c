@@ -62,7 +62,7 @@ static void hand_over(MqttSource *s, const struct mosquitto_message *m) {
 void source_on_message(struct mosquitto *m, void *userdata, const struct mosquitto_message *message) {
         MqttSource *s = userdata;
 
-        if (s->paused || s->reopen)
+        if (s->paused || (s->reopen && !s->draining))
                 /* Its PUBACK is queued already; only the end of the connection keeps it from leaving. */
                 (void) shutdown(mosquitto_socket(m), SHUT_RDWR);
         else
@@ -194,10 +194,22 @@ int source_on_socket(sd_event_source *es, int fd, uint32_t revents, void *userda
         return 0;
 }
 
+/* What the old connection has brought already is evaluated like what the live one will bring: no alert waits behind a
+ * pause for the disk. The socket is shut down, so none of it can be acknowledged. */
+static void drain(MqttSource *s) {
+        s->draining = true;
+        do
+                errno = 0;
+        while (is_waiting(s) && mosquitto_loop_read(s->client, 1) == MOSQ_ERR_SUCCESS);
+        s->draining = false;
+}
+
 static int on_again(sd_event_source *es, void *userdata) {
         MqttSource *s = userdata;
 
         if (s->reopen) {
+                if (s->live && s->client && s->accepted)
+                        drain(s);
                 link_close(s);
                 link_open(s);
         } else if (s->client && !s->paused)

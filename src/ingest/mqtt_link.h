@@ -24,6 +24,7 @@ typedef struct MqttSource {
         bool paused;    /* between pause() and acknowledge() or suspend(): nothing is read or written */
         bool reading;   /* mosquitto_loop_read() is up the stack */
         bool reopen;    /* the lane has changed: this connection is already shut down */
+        bool draining;  /* reading what a connection that is shut down had brought */
         bool reached;   /* TCP is up: before, only writability tells */
         bool accepted;  /* CONNACK said yes */
         bool refused;   /* CONNACK said no for a reason that won't pass by itself */

@@ -282,6 +282,24 @@ static void suspending_drops_what_is_not_acknowledged(void **state) {
         assert_int_equal(w->source->counters.acknowledged, 0);
 }
 
+static void what_waits_behind_a_pause_is_heard_when_suspended(void **state) {
+        Ward *w = *state;
+
+        expect_subscription(w, WIRE(CONNECTED));
+        answer(w, WIRE(PUBLISH("\x01")));
+        wait_until(w, w->frames == 1);
+        w->source->ops->pause(w->source);
+        answer(w, WIRE(PUBLISH("\x02") PUBLISH("\x03")));
+        rest(w);
+        assert_int_equal(w->frames, 1);
+
+        w->source->ops->suspend(w->source);
+        expect_end(w);
+        wait_until(w, w->frames == 3);
+        assert_int_equal(w->durable, 1);
+        assert_int_equal(w->source->counters.acknowledged, 0);
+}
+
 static void a_lost_connection_takes_its_acknowledgements_along(void **state) {
         Ward *w = *state;
 
@@ -366,6 +384,7 @@ int main(void) {
                 ward_test(a_pause_holds_from_the_next_frame_on),
                 ward_test(a_queue_behind_a_window_is_a_backlog),
                 ward_test(suspending_drops_what_is_not_acknowledged),
+                ward_test(what_waits_behind_a_pause_is_heard_when_suspended),
                 ward_test(a_lost_connection_takes_its_acknowledgements_along),
                 ward_test(the_dup_flag_is_seen),
                 ward_test(what_is_refused_is_acknowledged_at_once),
