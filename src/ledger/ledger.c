@@ -108,11 +108,11 @@ static int open_ledger(Ledger *l, const LedgerOptions *o, LedgerRecovery *recove
         l->open_since_us = l->writer->open.count > 0 ? l->idle_since_us : TIME_NONE;
         if (o->read_only)
                 return 0;
+        l->idle = true;
         r = pthread_create(&l->thread, NULL, ledger_commit_thread, l);
         if (r != 0)
                 return error_set(e, -r, "cannot start the commit thread: %s", strerror(r));
         l->has_thread = true;
-        l->idle = true;
         return 0;
 }
 

@@ -53,15 +53,8 @@ _unused_ static void fixture_open_keyring(Fixture *f) {
         f->options.keyring = f->keyring;
 }
 
-_unused_ static int fixture_setup(void **state) {
-        static Fixture fixture;
-        Fixture *f = &fixture;
-
-        *f = (Fixture){ .now_us = NOON };
-        (void) snprintf(f->dir, sizeof f->dir, "/tmp/test-ledger.XXXXXX");
-        assert_non_null(mkdtemp(f->dir));
-        assert_int_equal(sodium_init() < 0, 0);
-        assert_int_equal(signing_key_generate(&f->key), 0);
+_unused_ static void fixture_set_options(Fixture *f, const char *dir) {
+        (void) snprintf(f->dir, sizeof f->dir, "%s", dir);
         f->options = (LedgerOptions){
                 .state_dir = f->dir,
                 .name = "ward-3.example",
@@ -72,6 +65,18 @@ _unused_ static int fixture_setup(void **state) {
                 .create = true,
         };
         fixture_open_keyring(f);
+}
+
+_unused_ static int fixture_setup(void **state) {
+        static Fixture fixture;
+        char dir[] = "/tmp/test-ledger.XXXXXX";
+        Fixture *f = &fixture;
+
+        *f = (Fixture){ .now_us = NOON };
+        assert_non_null(mkdtemp(dir));
+        assert_int_equal(sodium_init() < 0, 0);
+        assert_int_equal(signing_key_generate(&f->key), 0);
+        fixture_set_options(f, dir);
         *state = f;
         return 0;
 }
