@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 #include "base/cbor.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/sha256.h"
 #include "base/yaml.h"
 
 typedef struct Sensor {
@@ -197,8 +199,26 @@ static void secrets_that_others_can_read_are_refused(void **state) {
         (void) unlink(path);
 }
 
+static void sha256_of_every_length(void **state) {
+        uint8_t data[300], want[SHA256_SIZE];
+        Hash h;
+
+        for (size_t i = 0; i < sizeof data; i++)
+                data[i] = (uint8_t) (i * 7);
+        for (size_t n = 0; n <= sizeof data; n++) {
+                assert_int_equal(crypto_hash_sha256(want, data, n), 0);
+                sha256(BYTES(data, n), &h);
+                assert_memory_equal(h.bytes, want, sizeof want);
+                for (size_t a = 1; a <= n; a++) {
+                        sha256_prefixed(data[0], BYTES(data + 1, a - 1), BYTES(data + a, n - a), &h);
+                        assert_memory_equal(h.bytes, want, sizeof want);
+                }
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(sha256_of_every_length),
                 cmocka_unit_test(yaml_reads_every_type),
                 cmocka_unit_test(yaml_mistakes_have_a_place),
                 cmocka_unit_test(cbor_numbers_are_the_shortest),
