@@ -1,27 +1,7 @@
 #include "base/cbor.h"
 
-#include <cbor.h>
 #include <errno.h>
 #include <math.h>
-
-static void advance(CborWriter *w, size_t n) {
-        if (n == 0)
-                w->overflow = true;
-        w->len += n;
-}
-
-#define ROOM(w) (w)->data + (w)->len, (w)->size - (w)->len
-
-void cbor_put_uint(CborWriter *w, uint64_t v) {
-        advance(w, cbor_encode_uint(v, ROOM(w)));
-}
-
-void cbor_put_int(CborWriter *w, int64_t v) {
-        if (v >= 0)
-                cbor_put_uint(w, (uint64_t) v);
-        else
-                advance(w, cbor_encode_negint((uint64_t) (-1 - v), ROOM(w)));
-}
 
 static void put_raw(CborWriter *w, Bytes b) {
         if (w->overflow || w->size - w->len < b.len) {
@@ -33,30 +13,57 @@ static void put_raw(CborWriter *w, Bytes b) {
         w->len += b.len;
 }
 
+/* Major type and argument in the fewest bytes: RFC 8949 3, 4.2.1. */
+static void put_head(CborWriter *w, unsigned major, uint64_t v) {
+        uint8_t head[9];
+        size_t n;
+
+        be64_write(head + 1, v);
+        if (v < 24)
+                n = 0;
+        else if (v <= UINT8_MAX)
+                n = 1;
+        else if (v <= UINT16_MAX)
+                n = 2;
+        else
+                n = v <= UINT32_MAX ? 4 : 8;
+        unsigned info = n == 0 ? (unsigned) v : n == 1 ? 24 : n == 2 ? 25 : n == 4 ? 26 : 27;
+        head[8 - n] = (uint8_t) (major << 5 | info);
+        put_raw(w, BYTES(head + 8 - n, n + 1));
+}
+
+void cbor_put_uint(CborWriter *w, uint64_t v) {
+        put_head(w, 0, v);
+}
+
+void cbor_put_int(CborWriter *w, int64_t v) {
+        put_head(w, v < 0, v < 0 ? (uint64_t) (-1 - v) : (uint64_t) v);
+}
+
 void cbor_put_bytes(CborWriter *w, Bytes b) {
-        advance(w, cbor_encode_bytestring_start(b.len, ROOM(w)));
+        put_head(w, 2, b.len);
         put_raw(w, b);
 }
 
 void cbor_put_text(CborWriter *w, const char *s) {
-        advance(w, cbor_encode_string_start(strlen(s), ROOM(w)));
+        put_head(w, 3, strlen(s));
         put_raw(w, BYTES_STRING(s));
 }
 
 void cbor_put_map(CborWriter *w, size_t pairs) {
-        advance(w, cbor_encode_map_start(pairs, ROOM(w)));
+        put_head(w, 5, pairs);
 }
 
 void cbor_put_array(CborWriter *w, size_t items) {
-        advance(w, cbor_encode_array_start(items, ROOM(w)));
+        put_head(w, 4, items);
 }
 
 void cbor_put_bool(CborWriter *w, bool v) {
-        advance(w, cbor_encode_bool(v, ROOM(w)));
+        put_head(w, 7, v ? 21 : 20);
 }
 
 void cbor_put_null(CborWriter *w) {
-        advance(w, cbor_encode_null(ROOM(w)));
+        put_head(w, 7, 22);
 }
 
 /* The half-precision bits of f where it fits exactly (RFC 8949 appendix D, the other way). */
@@ -91,28 +98,29 @@ static bool half_exact(float f, uint16_t *ret) {
 }
 
 void cbor_put_double(CborWriter *w, double v) {
-        uint8_t bytes[3] = { 0xf9, 0x7e, 0x00 };
+        uint8_t bytes[9] = { 0xf9, 0x7e, 0x00 };
+        size_t len = 3;
         uint16_t half;
 
-        if (isnan(v)) {
-                put_raw(w, BYTES(bytes, 3));
-                return;
+        if (!isnan(v)) {
+                float f = (float) v;
+                if ((double) f != v) {
+                        uint64_t bits;
+                        memcpy(&bits, &v, sizeof bits);
+                        bytes[0] = 0xfb;
+                        be64_write(bytes + 1, bits);
+                        len = 9;
+                } else if (half_exact(f, &half)) {
+                        be16_write(bytes + 1, half);
+                } else {
+                        uint32_t bits;
+                        memcpy(&bits, &f, sizeof bits);
+                        bytes[0] = 0xfa;
+                        be32_write(bytes + 1, bits);
+                        len = 5;
+                }
         }
-        float f = (float) v;
-        if (isfinite(v) && isinf(f)) {
-                advance(w, cbor_encode_double(v, ROOM(w)));
-                return;
-        }
-        if ((double) f != v) {
-                advance(w, cbor_encode_double(v, ROOM(w)));
-                return;
-        }
-        if (!half_exact(f, &half)) {
-                advance(w, cbor_encode_single(f, ROOM(w)));
-                return;
-        }
-        be16_write(bytes + 1, half);
-        put_raw(w, BYTES(bytes, 3));
+        put_raw(w, BYTES(bytes, len));
 }
 
 /* The head of one item: RFC 8949 3. Returns its size, 0 where there is none or its length is indefinite. */

@@ -1,5 +1,5 @@
-/* Deterministic CBOR (RFC 8949 4.2.1) over libcbor's encoders, into a buffer that the caller owns; and a bounded
- * reader for our own bodies.
+/* Deterministic CBOR (RFC 8949 4.2.1) into a buffer that the caller owns, and a bounded reader for our own bodies. Both
+ * are a few lines around one head: what comes from outside is read by libcbor (decode/senml_cbor.c).
  *
  * Writer: maps must be written with their keys in order (all our keys are small unsigned integers, so ascending
  * numbers are the bytewise order). Overflow is remembered: write all, then check once. */
