@@ -23,10 +23,11 @@ EntryTime gateway_when(const Gateway *g, const Stamp *now) {
 }
 
 Stamp gateway_now(const Gateway *g) {
-        Stamp now = g->clock.now;
+        Stamp now = g->clock.now; /* synchronised: as of the last full look */
 
-        if (!g->deferred)
-                clock_now(&now);
+        if (g->deferred)
+                return g->pipeline.now;
+        clock_now(&now);
         return now;
 }
 

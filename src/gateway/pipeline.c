@@ -273,6 +273,7 @@ static void handle_frame(void *userdata, Source *s, const Frame *f) {
                 .stamp = gateway_now(g), .redelivered = f->redelivered, .retained = f->retained
         };
 
+        p->now = arrival.stamp;
         const Device *device = registry_find_device(g->registry, f->device);
         if (!device || !device->registered) {
                 p->verdicts[VERDICT_UNKNOWN_DEVICE]++;
@@ -301,9 +302,9 @@ static void handle_frame(void *userdata, Source *s, const Frame *f) {
 
 void pipeline_outcome(void *userdata, const RuleOutcome *o) {
         Gateway *g = userdata;
-        Stamp now = gateway_now(g);
 
-        (void) alert_manager_outcome(g->alerts, o, rule_set_rule(g->config->rules, o->rule), &now);
+        (void) alert_manager_outcome(
+                        g->alerts, o, rule_set_rule(g->config->rules, o->rule), &g->pipeline.now);
 }
 
 void pipeline_alert(void *userdata, const AlertEvent *event) {
@@ -386,6 +387,7 @@ static void watch_store(Gateway *g, const Stamp *now) {
 void pipeline_tick(Gateway *g, const Stamp *now) {
         Pipeline *p = &g->pipeline;
 
+        p->now = *now;
         rule_engine_tick(g->engine, now->mono_us, now->wall_us);
         alert_manager_tick(g->alerts, now);
         watch_store(g, now);

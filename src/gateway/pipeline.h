@@ -11,6 +11,7 @@ typedef enum StoreState {
 } StoreState;
 
 typedef struct Pipeline {
+        Stamp now; /* of the frame, timer or replayed reading that is being worked on */
         SampleList samples;
         uint64_t verdicts[VERDICT_COUNT];
         size_t waiting; /* samples that wait for the open batch's commit, at least one a message */

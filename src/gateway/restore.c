@@ -187,7 +187,7 @@ static void replay_reading(const Newest *n, const ReadingBody *b, const char *su
         };
         if (n->board && d->subject == s->id)
                 board_note(g->board, &r);
-        g->clock.now = r.stamp;
+        g->pipeline.now = r.stamp;
         rule_engine_tick(g->engine, r.stamp.mono_us, r.stamp.wall_us);
         alert_manager_tick(g->alerts, &r.stamp);
         (void) rule_engine_reading(g->engine, &r, r.stamp.mono_us);
@@ -296,18 +296,16 @@ void restore_rules(Gateway *g, const Stamp *now, bool board) {
 
         if (!d)
                 return;
-        Stamp kept = g->clock.now;
         g->deferred = d;
         visit_newest_entries(g, &(Newest){ .gateway = g,
                                                 .rules = true,
                                                 .board = board,
                                                 .wall_us = now->wall_us,
                                                 .mono_us = now->mono_us });
-        g->clock.now = *now;
+        g->pipeline.now = *now;
         rule_engine_tick(g->engine, now->mono_us, now->wall_us);
         alert_manager_tick(g->alerts, now);
         g->deferred = NULL;
-        g->clock.now = kept;
         for (size_t i = 0; i < d->count; i++) {
                 /* Raised and over within the replay: it is in the ledger. Else it happened while nobody watched. */
                 if ((d->events[i].state == ALERT_ACTIVE) != was_known(d, &d->events[i]))
