@@ -312,7 +312,7 @@ static int set_defaults(Config *c) {
                 .batch_age_us = 100 * USEC_PER_MSEC,
         };
         c->validator = (ValidatorOptions){
-                .skew_past_us = 7 * 86400 * USEC_PER_SEC,
+                .skew_past_us = 604800 * USEC_PER_SEC,
                 .skew_future_us = 120 * USEC_PER_SEC,
                 .identities = 65536,
         };
@@ -380,6 +380,11 @@ int config_load(const char *path, Config **ret, Error *e) {
         return 0;
 }
 
+static bool vital_equal(const Vital *a, const Vital *b) {
+        return streq(a->name, b->name) && streq(a->display, b->display) && streq(a->unit, b->unit) &&
+               streq(a->loinc, b->loinc) && a->mdc == b->mdc && a->min == b->min && a->max == b->max;
+}
+
 const char *config_needs_restart(const Config *old, const Catalogue *vitals, const Config *new) {
         const struct {
                 const char *name, *old, *new;
@@ -399,8 +404,9 @@ const char *config_needs_restart(const Config *old, const Catalogue *vitals, con
                 return "ledger";
         if (catalogue_count(vitals) != catalogue_count(new->catalogue))
                 return "vitals";
-        for (VitalId i = 0; i < catalogue_count(vitals); i++)
-                if (memcmp(catalogue_at(vitals, i), catalogue_at(new->catalogue, i), sizeof(Vital)) != 0)
+        for (size_t i = 0; i < catalogue_count(vitals); i++)
+                if (!vital_equal(catalogue_at(vitals, (VitalId) i),
+                                    catalogue_at(new->catalogue, (VitalId) i)))
                         return "vitals";
         return NULL;
 }

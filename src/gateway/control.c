@@ -220,7 +220,7 @@ static int start_session(Control *c, int *fd) {
         (void) setsockopt(*fd, SOL_SOCKET, SO_SNDTIMEO, &write_limit, sizeof write_limit);
         *s = (Session){ .control = c, .state = SESSION_RUNNING, .fd = fd_take(fd), .uid = peer.uid };
         (void) pthread_attr_init(&attributes);
-        (void) pthread_attr_setstacksize(&attributes, 512 * 1024);
+        (void) pthread_attr_setstacksize(&attributes, (size_t) 512 * 1024);
         int r = -pthread_create(&s->thread, &attributes, serve, s);
         (void) pthread_attr_destroy(&attributes);
         if (r < 0) {
@@ -250,7 +250,7 @@ static int listen_at(Control *c, const char *path, const char *group, Error *e) 
         if (strlen(path) >= sizeof address.sun_path)
                 return error_set(e, -ENAMETOOLONG, "control.socket %s: longer than %zu bytes", path,
                                 sizeof address.sun_path - 1);
-        strcpy(address.sun_path, path);
+        memcpy(address.sun_path, path, strlen(path) + 1);
         c->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (c->listener < 0)
                 return error_set(e, -errno, "control socket: %s", strerror(errno));

@@ -12,11 +12,14 @@
 /* As sd_journal says: stderr is the journal's stream if its device and inode are those of $JOURNAL_STREAM. */
 static bool stderr_is_journal(void) {
         const char *stream = getenv("JOURNAL_STREAM");
-        unsigned long long device, inode;
+        char own[64];
         struct stat st;
 
-        return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-               fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+        if (!stream || fstat(STDERR_FILENO, &st) < 0)
+                return false;
+        (void) snprintf(own, sizeof own, "%llu:%llu", (unsigned long long) st.st_dev,
+                        (unsigned long long) st.st_ino);
+        return streq(stream, own);
 }
 
 void log_message(int priority, const char *const *fields, const char *format, ...) {

@@ -29,8 +29,8 @@ static int add_entry(void *userdata, const StoredEntry *stored) {
 int operation_block(Session *s, const json_t *request, Error *e) {
         Ledger *l = session_gateway(s)->ledger;
         uint64_t height = UINT64_MAX, index;
-        Checkpoint checkpoint;
-        SealBody seal;
+        Checkpoint checkpoint = { .size = 0 };
+        SealBody seal = { .count = 0 };
         char note[NOTE_TEXT_MAX];
 
         int r = argument_uint(request, "height", &height, e);
@@ -103,7 +103,7 @@ int operation_prove(Session *s, const json_t *request, Error *e) {
         _cleanup_free_ char *text = malloc(PROOF_TEXT_MAX);
         uint64_t index = UINT64_MAX;
         bool disclose = false;
-        size_t len;
+        size_t len = 0;
 
         if (!proof || !text)
                 return -ENOMEM;

@@ -115,7 +115,8 @@ void quarantine_add(Gateway *g, const Frame *f, const char *reason, const Stamp 
         put_printable(&w, f->device, NAME_MAX_LENGTH);
         put_printable(&w, f->origin, 255);
         put_printable(&w, reason, 127);
-        cbor_put_bytes(&w, BYTES(f->payload.data, MIN(f->payload.len, (size_t) QUARANTINE_PAYLOAD_MAX)));
+        size_t kept = MIN(f->payload.len, (size_t) QUARANTINE_PAYLOAD_MAX);
+        cbor_put_bytes(&w, BYTES(f->payload.data, kept));
         if (w.overflow)
                 return;
         slot_head(key, head);

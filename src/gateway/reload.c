@@ -113,7 +113,7 @@ static int remake(Gateway *g, Error *e) {
         Receivers *receivers = NULL;
         Chains *chains = NULL;
         SourceWatch sources[CONFIG_SOURCES_MAX];
-        size_t n;
+        size_t n = 0;
 
         int r = receivers_new(g, &receivers, e);
         if (r == 0)

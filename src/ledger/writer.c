@@ -347,7 +347,7 @@ static int append_seal(Writer *w, const EntryTime *when, const Hash *rules) {
 
 int writer_seal(Writer *w, const EntryTime *when, const Hash *rules, Error *e) {
         _cleanup_(pack_done) Pack streams = { 0 }, keys = { 0 };
-        Block b;
+        Block b = { 0 };
         int r = 0;
 
         /* A block's record looks others up in the store. */
