@@ -40,7 +40,7 @@ def test_nothing_is_lost_over_restarts_of_the_broker(gateway, broker):
         broker.stop()
         gateway.wait_connected(up=False)
         broker.start()
-    gateway.wait_connected()
+        gateway.wait_connected()
     broker.publish("ward/d1/senml", packs([200]))
     gateway.wait_stored(sent + [200])
     wait_for("the source's absence is in the ledger", lambda: gateway.entry_types().count("GAP") >= 3)
