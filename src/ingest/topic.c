@@ -60,6 +60,12 @@ static bool rest_is_empty(const char *rest) {
 bool topic_device(const char *pattern, const char *topic, char ret[static NAME_MAX_LENGTH]) {
         char device[NAME_MAX_LENGTH] = "";
 
+        /* Without wildcards the whole pattern is one level: no slash is part of a device's name. */
+        if (!strpbrk(pattern, "+#")) {
+                const char *at = strstr(pattern, marker);
+                return at && level_device((Level){ pattern, strlen(pattern) }, at,
+                                             (Level){ topic, strlen(topic) }, ret);
+        }
         while (pattern && topic) {
                 Level p = level_take(&pattern);
                 if (level_is(p, "#")) {

@@ -36,10 +36,16 @@ int subject_kind_parse(const char *text, SubjectKind *ret) {
         return -EINVAL;
 }
 
-bool name_is_valid(const char *name) {
-        static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-";
-        size_t n = strspn(name, allowed);
+static bool is_name_character(char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || c == '.' ||
+               c == '_' || c == ':' || c == '-';
+}
 
+bool name_is_valid(const char *name) {
+        size_t n = 0;
+
+        while (n < NAME_MAX_LENGTH && is_name_character(name[n]))
+                n++;
         return n > 0 && n < NAME_MAX_LENGTH && name[n] == '\0' && name[0] != '.';
 }
 
