@@ -186,6 +186,8 @@ static void check_end(Verify *v) {
                 rest = v->size - v->edge->frontier.size;
         }
         grow_all(v, (unsigned) rest);
+        if (!v->has_meta && v->size > 0)
+                verify_fault(v, "the ledger's first record is missing");
         if (v->block_due)
                 verify_fault(v, "entry %llu: its block's record is missing",
                                 (unsigned long long) v->seal_index);

@@ -17,6 +17,7 @@ typedef struct Verify {
         uint64_t size;
         Checkpoint checkpoint;
         StoreKey next;
+        bool has_meta;
 
         Edge *edge;             /* up to the last full tile */
         Frontier root_frontier; /* up to the last SEAL in it */
@@ -33,6 +34,7 @@ typedef struct Verify {
 
         uint64_t salvaged, salvaged_left; /* entries of older epochs in all, and those that follow */
         uint64_t *salvaged_next;          /* by stream: how far they have come */
+        uint64_t gap_seq;                 /* of the GAP in front of them, behind all of its stream */
 } Verify;
 
 void verify_fault(Verify *v, const char *format, ...) _printf_(2, 3);

@@ -48,7 +48,7 @@ static void take_first(Verify *v, const EntryView *view) {
         if (view_type(view) != ENTRY_GAP || body_get_gap(view->body, &gap) < 0 || gap.reason != GAP_RECOVERY)
                 return;
         v->salvaged = v->salvaged_left = gap.count;
-        v->shadow->state.streams[0].next = be64_read(view->head + 8);
+        v->gap_seq = v->shadow->state.streams[0].next = be64_read(view->head + 8);
 }
 
 /* Without holes; but those of older epochs have lost some, and of pruned ones some are gone. */
@@ -63,7 +63,7 @@ static void check_sequence(Verify *v, const EntryView *view, const Entry *e) {
                 return;
         }
         if (salvaged) {
-                good = e->seq >= v->salvaged_next[e->stream];
+                good = e->seq >= v->salvaged_next[e->stream] && (e->stream > 0 || e->seq < v->gap_seq);
                 v->salvaged_next[e->stream] = e->seq + 1;
                 v->salvaged_left--;
         } else if (is_pruned(v, view->index)) {
@@ -272,6 +272,7 @@ void verify_state(Verify *v, uint64_t index, Bytes record) {
 void verify_meta(Verify *v, Bytes record) {
         Unpack u = unpack(record);
 
+        v->has_meta = true;
         if (unpack_uint(&u) != LEDGER_VERSION || unpack_uint(&u) != v->ledger->epoch || u.failed ||
                         u.len > 0)
                 verify_fault(v, "the ledger's first record is damaged");

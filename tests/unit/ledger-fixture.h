@@ -32,6 +32,16 @@ typedef struct Fixture {
 
 static const uint8_t fixture_kek[KEY_SIZE] = { 7 };
 
+/* One of four at a time. */
+_unused_ static const char *fixture_path(const Fixture *f, const char *name) {
+        static char paths[4][512];
+        static unsigned next;
+        char *path = paths[next++ % ELEMENTS(paths)];
+
+        (void) snprintf(path, sizeof paths[0], "%s/%s", f->dir, name);
+        return path;
+}
+
 _unused_ static int fixture_open(Fixture *f) {
         return ledger_open(&f->options, &f->ledger, &f->recovery, &f->error);
 }
@@ -191,6 +201,19 @@ _unused_ static void fixture_fill(Fixture *f, unsigned n, unsigned batch) {
                         (void) fixture_commit(f, false);
         }
         (void) fixture_commit(f, false);
+}
+
+_unused_ static int fixture_count_reading(void *userdata, const StoredReading *r) {
+        ++*(unsigned *) userdata;
+        return 0;
+}
+
+_unused_ static unsigned fixture_readings(Fixture *f) {
+        unsigned n = 0;
+        const ReadingFilter all = { .from_us = TIME_NONE, .to_us = TIME_NONE, .after = UINT64_MAX };
+
+        assert_int_equal(ledger_readings(f->ledger, &all, fixture_count_reading, &n), 0);
+        return n;
 }
 
 _unused_ static LedgerHead fixture_head(Fixture *f) {
