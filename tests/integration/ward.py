@@ -239,7 +239,8 @@ class Gateway:
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(str(path))
         self.notified = []
-        threading.Thread(target=self._read_notifications, args=(self.notify, self.notified), daemon=True).start()
+        self.reader = threading.Thread(target=self._read_notifications, args=(self.notify, self.notified), daemon=True)
+        self.reader.start()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -261,8 +262,8 @@ class Gateway:
 
     def _forget(self):
         self.process = None
-        # shutdown() first: a thread waits in recv().
-        self.notify.shutdown(socket.SHUT_RDWR)
+        self.notify.shutdown(socket.SHUT_RDWR)  # ends the reader's recv()
+        self.reader.join(PATIENCE)
         self.notify.close()
 
     def text(self):
