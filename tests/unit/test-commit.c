@@ -1,6 +1,7 @@
 /* Commits: what was reported durable is there after a crash; what failed is kept where no source has it. */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include "ledger-fixture.h"
 
@@ -124,6 +125,42 @@ static void a_failed_commit_keeps_what_no_source_has(void **state) {
         fixture_expect_intact(f);
 }
 
+/* A limit on the size of files does to one process what a full disk does to all. */
+static void limit_files(rlim_t size) {
+        struct rlimit limit;
+
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+        limit.rlim_cur = size;
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void a_store_that_cannot_grow_heals(void **state) {
+        Fixture *f = *state;
+        unsigned written = 0, failed = 0;
+
+        (void) signal(SIGXFSZ, SIG_IGN);
+        fixture_start(f);
+        for (unsigned i = 0; i < 60; i++) {
+                /* in the middle of records, one byte further each time */
+                limit_files(i % 3 == 2 ? 20000 + i : RLIM_INFINITY);
+                for (unsigned n = 0; n < 20; n++)
+                        assert_int_equal(fixture_read(f, "stay-1", "dev-1", "spo2", n), 0);
+                if (fixture_try_commit(f, i % 7 == 0).r == 0)
+                        written += 20;
+                else
+                        failed++;
+        }
+        limit_files(RLIM_INFINITY);
+        assert_true(failed > 3);
+        (void) fixture_commit(f, true);
+        fixture_expect_intact(f);
+        assert_true(fixture_readings(f) >= written);
+        fixture_stop(f);
+        fixture_start(f);
+        assert_int_equal(f->recovery.start, LEDGER_CLEAN);
+        fixture_expect_intact(f);
+}
+
 static void carried_entries_are_bounded(void **state) {
         Fixture *f = *state;
         size_t dropped = 0;
@@ -153,6 +190,7 @@ int main(int argc, char **argv) {
                 COMMIT_TEST(a_killed_process_loses_nothing_durable),
                 COMMIT_TEST(a_key_whose_entry_a_crash_prevented_gets_it),
                 COMMIT_TEST(a_failed_commit_keeps_what_no_source_has),
+                COMMIT_TEST(a_store_that_cannot_grow_heals),
                 COMMIT_TEST(carried_entries_are_bounded),
         };
 
