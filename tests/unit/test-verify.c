@@ -52,7 +52,7 @@ static size_t read_records(Fixture *f, Record *records, size_t max) {
         return n;
 }
 
-static void each_change_of_a_record_is_noticed(void **state) {
+static void changes_of_each_record_are_noticed(void **state) {
         Fixture *f = *state;
         static Record records[200];
         uint64_t seed = 2;
@@ -65,14 +65,14 @@ static void each_change_of_a_record_is_noticed(void **state) {
         size_t n = read_records(f, records, ELEMENTS(records));
         assert_true(n > 40);
         for (size_t i = 0; i < n; i++) {
-                for (unsigned k = 0; k < 20; k++)
+                for (unsigned k = 0; k < 8; k++)
                         expect_noticed(f, &records[i], (long) fixture_random(&seed, 8 * records[i].len));
                 expect_noticed(f, &records[i], DELETED);
         }
         fixture_expect_intact(f);
 }
 
-static void each_changed_bit_of_the_checkpoint_is_noticed(void **state) {
+static void changed_bits_of_the_checkpoint_are_noticed(void **state) {
         Fixture *f = *state;
         char note[NOTE_TEXT_MAX], changed[NOTE_TEXT_MAX];
 
@@ -80,7 +80,7 @@ static void each_changed_bit_of_the_checkpoint_is_noticed(void **state) {
         fixture_fill(f, 64, 64);
         (void) fixture_commit(f, true);
         memcpy(note, fixture_head(f).note, sizeof note);
-        for (size_t i = 0; i < 8 * strlen(note); i++) {
+        for (size_t i = 0; i < 8 * strlen(note); i += 3) {
                 memcpy(changed, note, sizeof note);
                 changed[i / 8] = (char) (changed[i / 8] ^ (1U << i % 8));
                 assert_int_equal(file_replace(fixture_path(f, "checkpoint"), BYTES(changed, strlen(note)),
@@ -136,8 +136,8 @@ static void a_wrong_previous_tree_is_noticed(void **state) {
 int main(void) {
 #define VERIFY_TEST(t) cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
-                VERIFY_TEST(each_change_of_a_record_is_noticed),
-                VERIFY_TEST(each_changed_bit_of_the_checkpoint_is_noticed),
+                VERIFY_TEST(changes_of_each_record_are_noticed),
+                VERIFY_TEST(changed_bits_of_the_checkpoint_are_noticed),
                 VERIFY_TEST(a_checkpoint_of_another_tree_is_noticed),
                 VERIFY_TEST(a_hole_in_a_stream_is_noticed),
                 VERIFY_TEST(a_wrong_previous_tree_is_noticed),
