@@ -1,5 +1,5 @@
 /* The control socket: one thread a client (few), so that a slow client or a long query holds up nobody; what concerns the
- * loop's own state is run on the loop. The protocol is in docs/operations.md. */
+ * loop's own state is run on the loop. The protocol is in docs/control.md. */
 #pragma once
 
 #include <jansson.h>
