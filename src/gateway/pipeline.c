@@ -191,10 +191,13 @@ void pipeline_committed(Gateway *g) {
         p->writing_since_us = INT64_MAX;
         if (result.r < 0) {
                 p->failed++;
+                p->shed += result.dropped;
                 p->retry_us = now.mono_us + RETRY_US;
                 leave_store(g, STORE_DOWN, result.message, &now);
                 return;
         }
+        if (result.message[0]) /* durable, but the checkpoint file could not be replaced */
+                log_warning("%s", result.message);
         p->batches++;
         p->entries += result.entries;
         if (p->store != STORE_OK)
