@@ -54,6 +54,18 @@ int clockwatch_start(Gateway *g) {
         return ledger_put_state(g->ledger, "boot", BYTES(value, sizeof value));
 }
 
+static bool is_step(int64_t us) {
+        return us >= STEP_US || us <= -STEP_US;
+}
+
+void clockwatch_resume(Gateway *g, const EntryTime *last) {
+        const ClockWatch *c = &g->clock;
+        int64_t step = c->offset_us - (last->wall_us - last->mono_us);
+
+        if (last->boot == c->boot && is_step(step))
+                append_clock(g, CLOCK_STEP, step, &c->now);
+}
+
 void clockwatch_tick(Gateway *g, Stamp *now) {
         ClockWatch *c = &g->clock;
         bool was = c->now.synchronised;
@@ -63,7 +75,7 @@ void clockwatch_tick(Gateway *g, Stamp *now) {
         int64_t step = offset - c->offset_us;
         c->now = *now;
         c->offset_us = offset;
-        if (step >= STEP_US || step <= -STEP_US) {
+        if (is_step(step)) {
                 append_clock(g, CLOCK_STEP, step, now);
                 (void) alert_manager_raise(g->alerts, "ClockStepped",
                                 "The clock was set by more than half a second", now);

@@ -14,5 +14,7 @@ typedef struct ClockWatch {
 
 /* Reads the clocks and the boot's number from the ledger's state; a new boot is recorded. */
 int clockwatch_start(Gateway *g) _must_check_;
+/* The last entry of the run before: a step of the wall clock since then, within the same boot, is recorded. */
+void clockwatch_resume(Gateway *g, const EntryTime *last);
 /* Compares the clocks: call about once a second. */
 void clockwatch_tick(Gateway *g, Stamp *now);

@@ -209,9 +209,11 @@ static void record_start(Gateway *g, const LedgerRecovery *recovery, const Stamp
         uint64_t index;
 
         if (ledger_head(g->ledger, &head) == 0 && head.height > 0 &&
-                        ledger_block(g->ledger, head.height - 1, &seal, &index) == 0)
+                        ledger_block(g->ledger, head.height - 1, &seal, &index) == 0) {
+                clockwatch_resume(g, &seal.when);
                 pipeline_append_gap(
                                 g, GAP_SOURCE_DOWN, "gateway", seal.when.wall_us, now->wall_us, 0, 0, "");
+        }
         gateway_append_config(g);
         if (recovery->message[0])
                 log_message(recovery->start <= LEDGER_CREATED ? LOG_NOTICE : LOG_ERR, NULL, "ledger: %s",
@@ -258,8 +260,8 @@ int gateway_new(Config **config, Gateway **ret, Error *e) {
         if (sodium_init() < 0)
                 return error_set(e, -EIO, "libsodium can't start");
         json_object_seed(0);
-        pipeline_init(&g->pipeline);
         g->config = TAKE(*config);
+        pipeline_init(&g->pipeline, g->config);
         g->catalogue = TAKE(g->config->catalogue);
         e->message[0] = '\0';
         int r = block_signals();

@@ -52,6 +52,7 @@ def test_a_step_between_two_runs(faulty, broker, years):
     faulty.wait_stored(range(60, 82))
     indexes = {r["value"]: r["index"] for r in faulty.readings(vital="hr")}
     assert max(indexes[v] for v in range(60, 80)) < indexes[80] < indexes[81]
+    wait_for("the boot and the step are in the ledger", lambda: faulty.entry_types().count("CLOCK") == 2)
     faulty.assert_ledger_verifies()
 
 
