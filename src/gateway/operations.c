@@ -32,8 +32,14 @@ int operations_run(Session *s, const json_t *request, Error *e) {
         if (r < 0)
                 return r;
         for (size_t i = 0; name && i < ELEMENTS(operations); i++)
-                if (streq(operations[i].name, name))
-                        return operations[i].run(s, request, e);
+                if (streq(operations[i].name, name)) {
+                        r = operations[i].run(s, request, e);
+                        if (r == -EIO && e->message[0] == '\0')
+                                error_set(e, r,
+                                                "the ledger can't be read while the store fails: wardstone "
+                                                "status says why");
+                        return r;
+                }
         return error_set(e, -EOPNOTSUPP, "unknown operation '%.40s'", name ? name : "");
 }
 

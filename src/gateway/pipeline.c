@@ -18,9 +18,9 @@
 #include "gateway/log.h"
 #include "gateway/restore.h"
 
-enum { RETRY_US = 1000000, ENTRY_BODY_MAX = 2048 };
+enum { RETRY_US = 1000000, PATIENCE_MAX_US = 30000000, ENTRY_BODY_MAX = 2048 };
 
-void pipeline_init(Pipeline *p) {
+void pipeline_init(Pipeline *p, const Config *config) {
         *p = (Pipeline){
                 .batch_deadline_us = INT64_MAX, .writing_since_us = INT64_MAX, .malformed_us = INT64_MIN
         };
@@ -127,7 +127,8 @@ static void close_batch(Gateway *g, bool seal, const Stamp *now) {
                 p->close_wanted = true;
                 return;
         }
-        if (p->store == STORE_OK)
+        /* Where nobody waits for an acknowledgement, nothing that is read meanwhile can get one too early. */
+        if (p->store == STORE_OK && p->waiting > 0)
                 pause_sources(g);
         if (fault_ack_early())
                 acknowledge_sources(g);
@@ -137,6 +138,7 @@ static void close_batch(Gateway *g, bool seal, const Stamp *now) {
                 return;
         }
         p->close_wanted = false;
+        p->writing = p->waiting;
         p->waiting = 0;
         p->batch_deadline_us = INT64_MAX;
         p->writing_since_us = now->mono_us;
@@ -153,6 +155,7 @@ static void leave_store(Gateway *g, StoreState state, const char *why, const Sta
                 for (size_t i = 0; i < g->source_count; i++)
                         g->sources[i].source->ops->suspend(g->sources[i].source);
                 validator_forget(g->validator);
+                p->waiting = p->writing = 0;
         }
         if (p->store == STORE_OK || !streq(p->store_error, why))
                 log_error("%s: alerts go on, acknowledgements stop until readings can be stored", why);
@@ -181,6 +184,18 @@ static void return_to_store(Gateway *g, const Stamp *now) {
                 g->sources[i].source->ops->resume(g->sources[i].source);
 }
 
+/* A disk that is always slow would have its batches dropped unacknowledged for ever: after each one that came through too
+ * late the next may take twice as long, until one is in time again. */
+static void note_pace(Gateway *g, const Stamp *now) {
+        Pipeline *p = &g->pipeline;
+
+        if (p->store == STORE_SLOW)
+                p->patience_us = MIN(p->patience_us * 2, (int64_t) PATIENCE_MAX_US);
+        else if (now->mono_us - p->writing_since_us < g->config->slow_store_us)
+                p->patience_us = g->config->slow_store_us;
+        p->writing_since_us = INT64_MAX;
+}
+
 void pipeline_committed(Gateway *g) {
         Pipeline *p = &g->pipeline;
         LedgerResult result;
@@ -188,7 +203,7 @@ void pipeline_committed(Gateway *g) {
 
         if (ledger_collect(g->ledger, &result) < 0)
                 return;
-        p->writing_since_us = INT64_MAX;
+        note_pace(g, &now);
         if (result.r < 0) {
                 p->failed++;
                 p->shed += result.dropped;
@@ -202,7 +217,7 @@ void pipeline_committed(Gateway *g) {
         p->entries += result.entries;
         if (p->store != STORE_OK)
                 return_to_store(g, &now);
-        else
+        else if (p->writing > 0)
                 acknowledge_sources(g);
         if (result.sealed)
                 chains_wake(g->chains);
@@ -297,8 +312,11 @@ static void handle_frame(void *userdata, Source *s, const Frame *f) {
         /* Also what is only counted or set aside wants its acknowledgement. */
         p->waiting += MAX(p->samples.count, (size_t) 1);
         open_batch(g, &arrival.stamp);
-        if (p->waiting >= (size_t) g->config->ledger.batch_readings && !ledger_is_writing(g->ledger))
-                close_batch(g, false, &arrival.stamp);
+        if (p->waiting < (size_t) g->config->ledger.batch_readings || p->store != STORE_OK)
+                return;
+        if (ledger_is_writing(g->ledger))
+                pause_sources(g);
+        close_batch(g, false, &arrival.stamp);
 }
 
 /* --- rules and alerts --- */
@@ -378,8 +396,8 @@ SourceSink pipeline_sink(Gateway *g) {
 static void watch_store(Gateway *g, const Stamp *now) {
         Pipeline *p = &g->pipeline;
 
-        if (p->writing_since_us != INT64_MAX && p->store == STORE_OK &&
-                        now->mono_us - p->writing_since_us >= g->config->slow_store_us)
+        if (p->writing_since_us != INT64_MAX && p->store == STORE_OK && p->writing > 0 &&
+                        now->mono_us - p->writing_since_us >= p->patience_us)
                 leave_store(g, STORE_SLOW, "the disk does not answer in time", now);
         if (p->store == STORE_DOWN && p->writing_since_us == INT64_MAX && now->mono_us >= p->retry_us) {
                 p->retry_us = now->mono_us + RETRY_US;

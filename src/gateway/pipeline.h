@@ -16,7 +16,9 @@ typedef struct Pipeline {
         uint64_t verdicts[VERDICT_COUNT];
         size_t waiting; /* samples that wait for the open batch's commit, at least one a message */
         int64_t batch_deadline_us; /* monotonic; INT64_MAX: nothing waits */
+        size_t writing;            /* samples that wait for the batch that is being written */
         bool close_wanted;         /* close as soon as the one being written is done */
+        int64_t patience_us;       /* how long a commit may take: see note_pace() */
         int64_t writing_since_us;  /* monotonic; INT64_MAX: nothing is being written */
         StoreState store;
         Stamp store_since;    /* when it stopped being STORE_OK */
@@ -26,7 +28,7 @@ typedef struct Pipeline {
         char store_error[256];
 } Pipeline;
 
-void pipeline_init(Pipeline *p);
+void pipeline_init(Pipeline *p, const Config *config);
 void pipeline_done(Pipeline *p);
 
 /* The source interface, for every source. */

@@ -74,6 +74,18 @@ def test_alerts_do_not_wait_for_a_slow_disk(faulty, broker, listener):
     faulty.wait_stored([82], vital="spo2")
 
 
+def test_a_disk_that_is_always_slow_gets_on(faulty, broker):
+    faulty.config["validation"] = {"slow_store": "200ms"}
+    faulty.start()
+    faulty.wait_connected()
+    faulty.set_fault("commit-delay-us", 500_000)
+    broker.publish("ward/d1/senml", packs(range(40, 90)))
+    faulty.wait_stored(range(40, 90))
+    broker.publish("ward/d1/senml", packs(range(90, 140)))
+    faulty.wait_stored(range(40, 140))
+    wait_for("all are acknowledged", lambda: faulty.status()["sources"][0]["acknowledged"] >= 100)
+
+
 def test_a_state_folder_that_cannot_be_written_is_named(gateway, folder):
     gateway.write_config()
     gateway.state.mkdir()
