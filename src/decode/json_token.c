@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <math.h>
 
+#include "base/utf8.h"
+
 /* The byte at i, or 0, which no token has, beyond the end. */
 static uint8_t peek(const Bytes *at, size_t i) {
         return i < at->len ? at->data[i] : 0;
@@ -126,20 +128,6 @@ static size_t read_escape(const Bytes *at, size_t i, uint32_t *ret) {
         return 12;
 }
 
-/* The length of the UTF-8 character beyond ASCII at i, 0 where it is not one (RFC 3629 4). */
-static size_t utf8_length(const Bytes *at, size_t i) {
-        uint8_t a = peek(at, i), b = peek(at, i + 1);
-        size_t n = a >= 0xf0 ? 4 : a >= 0xe0 ? 3 : 2;
-
-        if (a < 0xc2 || a > 0xf4 || (a == 0xe0 && b < 0xa0) || (a == 0xed && b > 0x9f) ||
-                        (a == 0xf0 && b < 0x90) || (a == 0xf4 && b > 0x8f))
-                return 0;
-        for (size_t k = 1; k < n; k++)
-                if ((peek(at, i + k) & 0xc0) != 0x80)
-                        return 0;
-        return n;
-}
-
 /* RFC 8259 7. */
 static int take_string(Bytes *at, JsonToken *ret) {
         uint32_t ignored;
@@ -153,7 +141,9 @@ static int take_string(Bytes *at, JsonToken *ret) {
                 uint8_t c = peek(at, i);
                 if (c == '"')
                         break;
-                size_t n = c == '\\' ? read_escape(at, i, &ignored) : c >= 0x80 ? utf8_length(at, i) : 0;
+                size_t n = c == '\\'   ? read_escape(at, i, &ignored)
+                           : c >= 0x80 ? utf8_length(BYTES(at->data + i, at->len - i))
+                                       : 0;
                 if (n == 0)
                         return -EBADMSG;
                 ret->escaped |= c == '\\';

@@ -5,8 +5,8 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "ledger/entry.h"
-#include "ledger/utf8.h"
 
 typedef enum SomeEnum { SOME_ENUM } SomeEnum;
 static_assert(sizeof(SomeEnum) == sizeof(uint32_t), "enums are read and written as 32 bits");

@@ -6,8 +6,8 @@
 #include <sodium.h>
 #include <stdio.h>
 
+#include "base/utf8.h"
 #include "ledger/lines.h"
-#include "ledger/utf8.h"
 
 #define EM_DASH "\xe2\x80\x94"
 

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <cmocka.h>
 
+#include "base/utf8.h"
 #include "ledger/entry.h"
-#include "ledger/utf8.h"
 
 /* With padding of zeros, so that whole structs can be compared. */
 #define ZEROED(type, name)                                                                                  \

@@ -1,10 +1,12 @@
-#include "ledger/utf8.h"
+#include "base/utf8.h"
 
-/* The length of the well-formed sequence at the front, 0 where there is none. */
-static size_t sequence(const uint8_t *p, size_t len) {
+size_t utf8_length(Bytes text) {
+        const uint8_t *p = text.data;
         uint8_t low = 0x80, high = 0xbf;
         size_t n;
 
+        if (text.len == 0)
+                return 0;
         if (p[0] < 0x80)
                 return 1;
         if (p[0] < 0xc2 || p[0] > 0xf4)
@@ -24,7 +26,7 @@ static size_t sequence(const uint8_t *p, size_t len) {
                 else if (p[0] == 0xf4)
                         high = 0x8f; /* beyond U+10FFFF above */
         }
-        if (len < n || p[1] < low || p[1] > high)
+        if (text.len < n || p[1] < low || p[1] > high)
                 return 0;
         for (size_t i = 2; i < n; i++)
                 if (p[i] < 0x80 || p[i] > 0xbf)
@@ -34,7 +36,7 @@ static size_t sequence(const uint8_t *p, size_t len) {
 
 bool utf8_is_valid(Bytes text) {
         for (size_t at = 0; at < text.len;) {
-                size_t n = sequence(text.data + at, text.len - at);
+                size_t n = utf8_length(BYTES(text.data + at, text.len - at));
                 if (n == 0)
                         return false;
                 at += n;
