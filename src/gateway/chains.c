@@ -107,7 +107,8 @@ static void on_state(void *userdata, Worker *w, WorkerState state, const char *r
         }
         outbox_connect(c->outbox, NULL);
         if (reason && *reason)
-                log_warning("%s: worker: %s", c->config->name, reason);
+                log_message(LOG_WARNING, LOG_FIELDS({ "EVENT", "worker" }, { "CHAIN", c->config->name }),
+                                "%s: worker: %s", c->config->name, reason);
 }
 
 static json_t *on_request(void *userdata, Worker *w, const json_t *request) {
@@ -147,8 +148,11 @@ static void on_changed(void *userdata, Outbox *o) {
                 (void) alert_manager_raise(g->alerts, contradicted, summary, &now);
         else
                 (void) alert_manager_clear(g->alerts, unreachable, &now);
-        log_message(s->health == OUTBOX_CONTRADICTED ? LOG_ERR : LOG_NOTICE, NULL, "%s: %s%s%s",
-                        c->config->name, health_names[s->health], s->reason[0] ? ": " : "", s->reason);
+        log_message(s->health == OUTBOX_CONTRADICTED ? LOG_ERR : LOG_NOTICE,
+                        LOG_FIELDS({ "EVENT", "chain" }, { "CHAIN", c->config->name },
+                                        { "STATE", health_names[s->health] }),
+                        "%s: %s%s%s", c->config->name, health_names[s->health], s->reason[0] ? ": " : "",
+                        s->reason);
 }
 
 /* What every chain plugin is told beside its own settings: where it may write and whose signature to expect. */

@@ -18,7 +18,8 @@ static void append_clock(Gateway *g, ClockEvent event, int64_t step_us, const St
 
         body_put_clock(&w, &body);
         pipeline_append(g, ENTRY_CLOCK, NULL, &w, now);
-        log_notice("clock: %s", clock_event_name(event));
+        log_message(LOG_NOTICE, LOG_FIELDS({ "EVENT", "clock" }, { "STATE", clock_event_name(event) }),
+                        "clock: %s", clock_event_name(event));
 }
 
 /* State "boot": number 4, boot id 16. */

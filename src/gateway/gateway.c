@@ -93,7 +93,8 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 
         (void) sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long) now.mono_us);
         if (gateway_reload(g, &e) < 0) {
-                log_error("reload refused, the old configuration stays in force: %s", e.message);
+                log_message(LOG_ERR, LOG_FIELDS({ "EVENT", "reload" }, { "STATE", "refused" }),
+                                "reload refused, the old configuration stays in force: %s", e.message);
                 (void) alert_manager_raise(g->alerts, "ReloadRefused", e.message, &now);
         } else {
                 (void) alert_manager_clear(g->alerts, "ReloadRefused", &now);
@@ -216,8 +217,8 @@ static void record_start(Gateway *g, const LedgerRecovery *recovery, const Stamp
         }
         gateway_append_config(g);
         if (recovery->message[0])
-                log_message(recovery->start <= LEDGER_CREATED ? LOG_NOTICE : LOG_ERR, NULL, "ledger: %s",
-                                recovery->message);
+                log_message(recovery->start <= LEDGER_CREATED ? LOG_NOTICE : LOG_ERR,
+                                LOG_FIELDS({ "EVENT", "recovery" }), "ledger: %s", recovery->message);
         if (recovery->start > LEDGER_CREATED)
                 (void) alert_manager_raise(g->alerts, "LedgerRecovered", recovery->message, now);
 }

@@ -68,7 +68,10 @@ static int change(Gateway *g, Steer *s) {
         r = restore_save_assignment(g, d);
         if (r < 0)
                 return error_set(s->error, r, "the change can't be recorded: %s", strerror(-r));
-        log_notice("device %s: %s%s by user %u", d->name, s->subject ? "assigned to " : "released",
+        log_message(LOG_NOTICE,
+                        LOG_FIELDS({ "EVENT", "assign" }, { "DEVICE", d->name },
+                                        { "SUBJECT", s->subject ? s->subject : "" }),
+                        "device %s: %s%s by user %u", d->name, s->subject ? "assigned to " : "released",
                         s->subject ? s->subject : "", s->uid);
         return 0;
 }

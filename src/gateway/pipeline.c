@@ -158,7 +158,8 @@ static void leave_store(Gateway *g, StoreState state, const char *why, const Sta
                 p->waiting = p->writing = 0;
         }
         if (p->store == STORE_OK || !streq(p->store_error, why))
-                log_error("%s: alerts go on, acknowledgements stop until readings can be stored", why);
+                log_message(LOG_ERR, LOG_FIELDS({ "EVENT", "store" }, { "STATE", "failed" }),
+                                "%s: alerts go on, acknowledgements stop until readings can be stored", why);
         p->store = state;
         (void) snprintf(p->store_error, sizeof p->store_error, "%.255s", why);
         (void) snprintf(summary, sizeof summary, "Readings can't be stored: %.200s", why);
@@ -170,7 +171,8 @@ static void return_to_store(Gateway *g, const Stamp *now) {
         Pipeline *p = &g->pipeline;
 
         p->store = STORE_OK;
-        log_notice("readings are stored again");
+        log_message(LOG_NOTICE, LOG_FIELDS({ "EVENT", "store" }, { "STATE", "ok" }),
+                        "readings are stored again");
         pipeline_append_gap(
                         g, GAP_STORE, "store", p->store_since.wall_us, now->wall_us, 0, 0, p->store_error);
         if (p->shed > 0)
@@ -346,8 +348,12 @@ void pipeline_alert(void *userdata, const AlertEvent *event) {
         body_put_alert(&w, &body);
         pipeline_append(g, ENTRY_ALERT, subject, &w, &now);
         restore_save_alert(g, event);
-        log_message(LOG_NOTICE, NULL, "alert %s %s: %s", event->rule, alert_state_name(event->state),
-                        event->id);
+        log_message(LOG_NOTICE,
+                        LOG_FIELDS({ "EVENT", "alert" }, { "ALERT", event->id }, { "RULE", event->rule },
+                                        { "PRIORITY", priority_name(event->priority) },
+                                        { "STATE", alert_state_name(event->state) },
+                                        { "SUBJECT", body.subject }),
+                        "alert %s %s: %s", event->rule, alert_state_name(event->state), event->id);
 }
 
 /* --- sources come and go --- */
@@ -370,7 +376,9 @@ static void source_state(void *userdata, Source *s, bool up, const char *reason)
         (void) snprintf(w->reason, sizeof w->reason, "%s", reason);
         (void) snprintf(alert, sizeof alert, "SourceDown:%.48s", s->name);
         if (up) {
-                log_notice("%s: connected", s->name);
+                log_message(LOG_NOTICE,
+                                LOG_FIELDS({ "EVENT", "source" }, { "SOURCE", s->name }, { "STATE", "up" }),
+                                "%s: connected", s->name);
                 if (w->down_since_us != TIME_NONE)
                         pipeline_append_gap(g, GAP_SOURCE_DOWN, s->name, w->down_since_us, now.wall_us, 0, 0,
                                         "");
@@ -378,7 +386,9 @@ static void source_state(void *userdata, Source *s, bool up, const char *reason)
                 (void) alert_manager_clear(g->alerts, alert, &now);
                 return;
         }
-        log_warning("%s: not connected: %s", s->name, reason);
+        log_message(LOG_WARNING,
+                        LOG_FIELDS({ "EVENT", "source" }, { "SOURCE", s->name }, { "STATE", "down" }),
+                        "%s: not connected: %s", s->name, reason);
         if (w->down_since_us == TIME_NONE)
                 w->down_since_us = now.wall_us;
         (void) snprintf(summary, sizeof summary, "%.63s is not connected: %.120s", s->name, reason);

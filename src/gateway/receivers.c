@@ -93,7 +93,10 @@ static void on_delivered(void *userdata, Worker *w, int result, const json_t *re
                 r->backoff_us = MIN(MAX(r->backoff_us * 2, (int64_t) RETRY_MIN_US), (int64_t) RETRY_MAX_US);
                 r->retry_us = now.mono_us + r->backoff_us;
                 (void) snprintf(r->reason, sizeof r->reason, "%s", text ? text : strerror(-result));
-                log_warning("%s: an alert could not be delivered, trying again: %s", r->config->name,
+                log_message(LOG_WARNING,
+                                LOG_FIELDS({ "EVENT", "delivery" }, { "RECEIVER", r->config->name },
+                                                { "STATE", "failed" }),
+                                "%s: an alert could not be delivered, trying again: %s", r->config->name,
                                 r->reason);
                 (void) alert_manager_raise(
                                 g->alerts, alert, "Alerts can't be delivered to a receiver", &now);
@@ -160,7 +163,8 @@ static void on_state(void *userdata, Worker *w, WorkerState state, const char *r
         }
         if (reason && *reason) {
                 (void) snprintf(r->reason, sizeof r->reason, "%s", reason);
-                log_warning("%s: worker: %s", r->config->name, reason);
+                log_message(LOG_WARNING, LOG_FIELDS({ "EVENT", "worker" }, { "RECEIVER", r->config->name }),
+                                "%s: worker: %s", r->config->name, reason);
         }
 }
 

@@ -170,7 +170,8 @@ int gateway_reload(Gateway *g, Error *e) {
                 return r;
         use_rules(g, TAKE(engine));
         gateway_append_config(g);
-        log_notice("configuration reloaded: %zu devices, %zu rules", g->config->device_count,
+        log_message(LOG_NOTICE, LOG_FIELDS({ "EVENT", "reload" }, { "STATE", "done" }),
+                        "configuration reloaded: %zu devices, %zu rules", g->config->device_count,
                         rule_set_count(g->config->rules));
         return 0;
 }

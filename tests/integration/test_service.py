@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 import time
@@ -180,3 +181,38 @@ def test_the_unit_file_names_what_the_daemon_needs():
         assert wanted in unit
     assert re.search(r"^ExecStart=/\S+/wardstoned --config /\S+/wardstone.yaml$", unit, re.M)
     assert "ProtectClock" not in re.sub(r"^#.*$", "", unit, flags=re.M)
+
+
+IN_A_NAMESPACE = ("mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/journal && "
+                  'mount --bind "$0" /run/systemd/journal && exec "$@"')
+
+
+def test_the_journal_gets_fields_to_search_by(gateway, broker, folder):
+    journal = folder / "journal"
+    journal.mkdir()
+    inbox = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    inbox.bind(str(journal / "socket"))
+    inbox.settimeout(PATIENCE)
+    probe = subprocess.run(["unshare", "--mount", "sh", "-c", IN_A_NAMESPACE, str(journal), "true"], capture_output=True)
+    if probe.returncode != 0:
+        pytest.skip("no mount namespace here")
+    command = gateway.command
+    gateway.command = lambda *a: ["unshare", "--mount", "sh", "-c", IN_A_NAMESPACE, str(journal), *command(*a)]
+    gateway.log.touch()
+    where = gateway.log.stat()
+    gateway.environment["JOURNAL_STREAM"] = f"{where.st_dev}:{where.st_ino}"
+    gateway.start()
+    broker.publish("ward/d1/senml", [senml("spo2", 85, time.time())])
+
+    def next_entry():
+        return dict(line.split("=", 1) for line in inbox.recv(65536).decode().splitlines() if "=" in line)
+
+    def wanted(entry):
+        return entry.get("WARDSTONE_EVENT") == "alert" and entry.get("WARDSTONE_RULE") == "SpO2Low"
+    entry = next_entry()
+    while not wanted(entry):
+        entry = next_entry()
+    assert entry["WARDSTONE_STATE"] == "active" and entry["WARDSTONE_PRIORITY"] == "high"
+    assert entry["WARDSTONE_SUBJECT"] == "device:d1" and entry["PRIORITY"] == "5"
+    assert entry["MESSAGE"].startswith("alert SpO2Low active")
+    inbox.close()
