@@ -1,4 +1,4 @@
-"""An auditor's two tools: the verifier under tests/verifier, which importing this makes importable, and `wardstone verify`."""
+"""An auditor's two tools: `wardstone verify`, and the verifier under tests/verifier, which this makes importable."""
 
 import subprocess
 import sys

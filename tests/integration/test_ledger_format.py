@@ -1,7 +1,9 @@
-"""docs/ledger-format.md and the verifier that was written from it (tests/verifier): the document's vectors, logs whose hashes
-and signatures fit but which say what cannot be, and the gateway's own verifier beside it."""
+"""docs/ledger-format.md and the verifier that was written from it (tests/verifier): the document's vectors, logs whose
+hashes and signatures fit but which say what cannot be, and the gateway's own verifier beside it."""
 
+import base64
 import hmac
+import json
 import random
 
 import pytest
@@ -68,6 +70,24 @@ def test_the_documents_log(written):
     assert ledger_check.check_proof(written.texts["proof"].encode(), written.key()).members is None
     disclosed = ledger_check.check_proof(written.texts["proof-disclosed"].encode(), written.key())
     assert disclosed.members == bodies.parse(bodies.READING, written.data("body-reading"))
+
+
+def test_published_merkle_proofs(vectors):
+    """Good ones and bad ones, of other implementers of RFC 6962."""
+    bad = 0
+    for path in sorted((vectors / "rfc6962").glob("*/**/*.json")):
+        case = json.loads(path.read_text())
+        hashes = {name: base64.b64decode(case.get(name) or "") for name in ("leafHash", "root", "root1", "root2")}
+        proof = [base64.b64decode(h) for h in case["proof"] or []]
+        if "leafIdx" in case:
+            verdict = refused(merkle.check_inclusion, case["leafIdx"], case["treeSize"], hashes["leafHash"], proof,
+                              hashes["root"])
+        else:
+            verdict = refused(merkle.check_consistency, case["size1"], case["size2"], hashes["root1"], hashes["root2"],
+                              proof)
+        assert verdict == case["wantErr"], path
+        bad += verdict
+    assert bad > 100
 
 
 # --- lies that are signed ---
@@ -216,3 +236,103 @@ def test_both_verifiers_judge_alike(written, tmp_path):
     assert 50 < sum(ours) < 220
     theirs = judge_with_wardstone(texts, written.signer().verifier_key(), tmp_path)
     assert [text for text, a, b in zip(texts, ours, theirs) if a != b] == []
+
+
+# --- files that are none ---
+
+def sign(signer, text, before=(), after=(), name=None):
+    name = name or signer.origin
+    ours = name, notes.key_hash(name, signer.public) + signer.key.sign(text.encode() + b"\n").signature
+    return forge.format_note(text, [*before, ours, *after])
+
+
+def single(signer, entry_type, body, subkey=None, **head):
+    """A proof in a tree of one leaf."""
+    proof, = forge.prove_all(signer, [(forge.entry(entry_type, body, 0, **head), body)])
+    return forge.format_proof(proof._replace(subkey=subkey))
+
+
+def odd_notes(signer, root):
+    """(whether it is one, note) of a tree of one leaf."""
+    origin, hint, text = signer.origin, signer.hint, f"{signer.origin}\n1\n{forge.encode64(root)}"
+    good, stranger = sign(signer, text), forge.Signer(bytes(32), signer.origin)
+    witness, bad = ("witness", bytes(68)), (origin, hint + bytes(64))
+    yield from ((True, sign(signer, text + "\n" + line)) for line in ("extension", " ", "\x7f", "\u0085", "two\nlines"))
+    yield from ((False, sign(signer, text + "\n" + line)) for line in ("", "a\n\nb", "a\tb", "a\0", "a\r"))
+    room = 6144 - len(sign(signer, text + "\n"))
+    yield from ((extra == 0, sign(signer, text + "\n" + "x" * (room + extra))) for extra in (0, 1))
+    yield from ((ok, sign(signer, text, **{where: [line]}) if where else forge.format_note(text, [line]))
+                for where in ("before", "after", None)
+                for ok, line in ((where is not None, witness), (where is not None, ("w", bytes(5))), (False, bad),
+                                 (False, ("w", bytes(4))), (False, ("w+", bytes(68))), (False, ("w\u00a0", bytes(68))),
+                                 (False, ("", bytes(68)))))
+    yield True, sign(signer, text, after=[(origin, hint + signer.key.sign(text.encode() + b"\n").signature)])
+    yield from ((False, note) for note in (
+        good[:-1], good + b"\n", good[:-1] + b" \n", good.replace("\u2014".encode(), b"-"), good.replace(b"\n\n", b"\n\n\n"),
+        good.replace(b"\n", b"\r\n"), good.replace(b"ward", b"w\xffrd"), b"", (text + "\n\n").encode(), b"\n" + good,
+        good.replace(b"=\n\n", b"\n\n"), stranger.note(1, root), sign(signer, text, name="ward-3.example/2")))
+    yield from ((False, sign(signer, f"{origin}\n{size}\n{forge.encode64(root)}"))
+                for size in ("0", "01", "+1", " 1", "", "-1", "1e0", "\uff11", "18446744073709551617"))
+    yield from ((False, sign(signer, f"{origin}\n1\n{forge.encode64(value)}")) for value in (root[:31], root + b"x", b""))
+    for name, ok in (("ward-3.example/2", True), ("ward-4.example/1", False), ("n" * 197 + "/1", False),
+                     ("n" * 198 + "/1", False), ("a b/1", False), ("", False)):
+        yield ok, forge.Signer(bytes(range(32)), name).note(1, root)
+
+
+def odd_files(written):
+    """(whether it is one, proof file)"""
+    signer, clock, key_id = written.signer(), written.data("body-clock"), bytes(range(16))
+    entry = forge.entry(TYPES["clock"], clock, 0)
+    plain, = forge.prove_all(signer, [(entry, clock)])
+    for ok, note in odd_notes(signer, merkle.leaf_hash(entry)):
+        yield ok, forge.format_proof(plain._replace(note=note))
+    for position, value, ok in ((0, 2, False), (1, 0, False), (1, 11, False), (2, 1, False), (3, 2, False), (3, 1, False),
+                                (7, 9, True), (15, 9, True), (16, 9, True)):
+        other = entry[:position] + bytes([value]) + entry[position + 1:]
+        yield ok, forge.format_proof(forge.prove_all(signer, [(other, clock)])[0])
+    yield from ((False, forge.format_proof(forge.prove_all(signer, [(e, clock)])[0])) for e in (entry[:63], entry + b"x"))
+    yield from ((ok, single(signer, 5, body, flags=flags, key_id=key_id))
+                for ok, body, flags in ((True, bytes(40), 1), (False, b"\xa0", 0)))
+    yield from ((length <= 4096, single(signer, 1, bytes(length), flags=1, key_id=key_id)) for length in (40, 4096, 4097))
+    yield from ((False, single(signer, 1, bytes(length), bytes(32), flags=1, key_id=key_id)) for length in (0, 39, 40))
+    yield False, single(signer, TYPES["clock"], clock, bytes(32))
+    whole = forge.prove_all(signer, written.log())[2]
+    text = forge.format_proof(whole)
+    lines = text.split(b"\n")
+    yield True, text
+    yield from ((False, forge.format_proof(whole._replace(hashes=tuple(hashes)))) for hashes in (
+        whole.hashes[:-1], whole.hashes[1:], whole.hashes[::-1], (*whole.hashes, bytes(32)), (), [bytes(32)] * 70))
+    yield from ((False, text.replace(b"index 2", line))
+                for line in (b"index 02", b"index +2", b"index  2", b"index 18446744073709551618", b"Index 2", b"index 5"))
+    yield from ((False, other) for other in (
+        text.replace(b"@v1", b"@v2"), text.replace(b"\n", b"\r\n"), text + b"x", b"\n" + text, b"",
+        text.replace(b"\n\n", b"\n", 1), text.replace(lines[3], lines[3] + b" "), b"\n".join(lines[:1] + lines[2:]),
+        b"\n".join([lines[0], lines[2], lines[1], *lines[3:]]), b"\n".join(lines[:2] + lines[1:]),
+        text.replace(lines[3], forge.encode64(bytes(31)).encode())))
+    extra = {1: whole.entry, 2: whole.body}
+    encoded = cbor.encode(extra)
+    members = [{0: 1, **extra}, {1: whole.entry}, {**extra, 2: "text"}, {**extra, 3: bytes(31)}, {**extra, 3: True},
+               {**extra, 4: b""}]
+    wrong = [*map(cbor.encode, members), encoded + b"\0", encoded[:-1], b"\xbf" + encoded[1:] + b"\xff",
+             b"\xb8\x02" + encoded[1:], b"\xc0" + encoded, b"", b"\x82" + encoded[1:]]
+    yield from ((False, b"\n".join([lines[0], b"extra " + forge.encode64(w).encode(), *lines[2:]])) for w in wrong)
+
+
+def test_files_that_are_no_proofs(written, tmp_path):
+    expected, texts = zip(*odd_files(written))
+    assert len(texts) > 120 and sum(expected) > 15
+    ours = [not refused(ledger_check.check_proof, text, written.key()) for text in texts]
+    assert [text for text, a, b in zip(texts, expected, ours) if a != b] == []
+    theirs = judge_with_wardstone(texts, written.signer().verifier_key(), tmp_path)
+    assert [text for text, a, b in zip(texts, expected, theirs) if a != b] == []
+
+
+def test_verifier_keys_that_are_none(written):
+    text = written.texts["verifier-key"].strip()
+    name, hint, encoded = text.split("+", 2)
+    public = notes.unbase64(encoded, "")
+    other = forge.encode64(b"\2" + public[1:])
+    for wrong in ("", name, f"{name}+{hint}", f"+{hint}+{encoded}", f"{name}+{hint[:-1]}0+{encoded}", text[:-1],
+                  f"{name}+{hint}+{other}", f"{name}+{hint}+{forge.encode64(public + b'x')}", f"x{text}",
+                  forge.Signer(bytes(32), "a b/1").verifier_key()):
+        assert refused(notes.parse_key, wrong), wrong

@@ -42,8 +42,13 @@ class Tree:
         return root
 
 
+def require_hashes(*hashes):
+    require(all(len(h) == 32 for h in hashes), "a hash that is not 32 bytes")
+
+
 def check_inclusion(index, size, leaf, proof, root):
     """RFC 9162 2.1.3.2"""
+    require_hashes(leaf, root, *proof)
     require(index < size, "an index that is not in the tree")
     at, last, found = index, size - 1, leaf
     for sibling in proof:

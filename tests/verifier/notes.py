@@ -7,7 +7,7 @@ from typing import NamedTuple
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
-from merkle import sha256
+from merkle import require_hashes, sha256
 from refused import Refused, require
 
 NOTE_MAX, ORIGIN_MAX = 6144, 199
@@ -103,7 +103,7 @@ def open_checkpoint(data, key):
     origin, size, root = (text.split("\n") + ["", ""])[:3]
     require(origin and len(origin.encode()) <= ORIGIN_MAX, "a checkpoint without an origin")
     checkpoint = Checkpoint(origin, undecimal(size, "tree size"), unbase64(root, "root"))
-    require(len(checkpoint.root) == 32, "a root that is no hash")
+    require_hashes(checkpoint.root)
     ours = [signature for name, hint, signature in signatures(rest[:-1].split("\n"))
             if name == origin and hint == key_hash(origin, key.public)]
     require(ours, "a checkpoint without a signature by this key")

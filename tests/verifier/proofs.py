@@ -95,7 +95,6 @@ def parse_proof(data):
             "an extra line with other members")
     require(len(extra.get(3, bytes(32))) == 32, "a subkey that is not 32 bytes")
     hashes = tuple(notes.unbase64(line, "hash") for line in lines[3:])
-    require(all(len(h) == 32 for h in hashes), "a hash that is not 32 bytes")
     return Proof(notes.undecimal(labelled(lines[2], "index"), "index"), extra[1], extra[2], extra.get(3), hashes, note)
 
 
