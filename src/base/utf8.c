@@ -5,10 +5,8 @@ size_t utf8_length(Bytes text) {
         uint8_t low = 0x80, high = 0xbf;
         size_t n;
 
-        if (text.len == 0)
-                return 0;
-        if (p[0] < 0x80)
-                return 1;
+        if (text.len == 0 || p[0] < 0x80)
+                return text.len > 0;
         if (p[0] < 0xc2 || p[0] > 0xf4)
                 return 0;
         if (p[0] < 0xe0) {
