@@ -174,6 +174,10 @@ static int open_plain(const Proof *p, uint8_t ret[static BODY_MAX], size_t *ret_
                 memcpy(ret, p->body, p->body_len);
                 *ret_len = p->body_len;
         }
+        KeyBody key;
+        if (p->entry.type == ENTRY_KEY && body_get_key(BYTES(ret, *ret_len), &key) == 0 &&
+                        memcmp(&key.key, &p->entry.key, sizeof key.key) != 0)
+                return error_set(e, -EBADMSG, "proof: a KEY entry of another key than its own");
         if (body_check(p->entry.type, BYTES(ret, *ret_len)) < 0)
                 return error_set(e, -EBADMSG, "proof: malformed body of a %s entry",
                                 entry_type_name(p->entry.type));

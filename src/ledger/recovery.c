@@ -110,8 +110,7 @@ static bool is_unfinished_epoch(Ledger *l, const Finding *f) {
         Error e;
 
         bool is = run_cursor_open(&c, l->store) == 0 && run_cursor_get(&c, 0, &v, &e) == 0 &&
-                  view_type(&v) == ENTRY_GAP && body_get_gap(v.body, &gap) == 0 &&
-                  gap.reason == GAP_RECOVERY && streq(gap.detail, f->note);
+                  view_is_recovery(&v, &gap) && streq(gap.detail, f->note);
         run_cursor_done(&c);
         return is;
 }

@@ -14,6 +14,10 @@ static void view_entry(const EntryView *v, uint8_t ret[static ENTRY_SIZE]) {
         memcpy(ret + ENTRY_HEAD_SIZE, body.bytes, SHA256_SIZE);
 }
 
+bool view_is_recovery(const EntryView *v, GapBody *ret) {
+        return view_type(v) == ENTRY_GAP && body_get_gap(v->body, ret) == 0 && ret->reason == GAP_RECOVERY;
+}
+
 int view_decode(const EntryView *v, Entry *ret) {
         uint8_t data[ENTRY_SIZE];
 

@@ -35,6 +35,8 @@ static inline bool key_id_is_set(const KeyId *id) {
 
 /* Reads all of an entry, with the hash of its body. -EBADMSG. */
 int view_decode(const EntryView *v, Entry *ret) _must_check_;
+/* The GAP that an epoch other than the first begins with; ret is set where it is one. */
+bool view_is_recovery(const EntryView *v, GapBody *ret);
 /* The leaf's hash: of the entry as it is, well-formed or not. */
 void view_leaf(const EntryView *v, Hash *ret);
 /* The body in the clear. -ENOKEY where its key was erased, -EBADMSG where it does not open. */

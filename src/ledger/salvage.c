@@ -16,10 +16,11 @@ typedef struct Salvage {
         Store *from;
         State state; /* carried over, and how far each stream has come in this walk */
         uint64_t old_size;
-        uint64_t entries; /* taken */
-        uint64_t pruned;  /* bodies below this were dropped on purpose */
-        uint64_t there;   /* from there to old_size, SEALs too */
-        Writer *writer;   /* second walk */
+        uint64_t entries;  /* taken */
+        uint64_t pruned;   /* bodies below this were dropped on purpose */
+        uint64_t gap_next; /* behind the recoveries of older epochs */
+        uint64_t there;    /* from there to old_size, SEALs too */
+        Writer *writer;    /* second walk */
         EntryTime when;
         Error *error;
 } Salvage;
@@ -50,6 +51,7 @@ static int check_entry(Salvage *s, const EntryView *v, int64_t *ret_us) {
 
 static int take_entry(Salvage *s, const EntryView *v) {
         int64_t wall_us;
+        GapBody gap;
 
         s->there += v->index >= s->pruned && v->index < s->old_size;
         int r = check_entry(s, v, &wall_us);
@@ -59,7 +61,11 @@ static int take_entry(Salvage *s, const EntryView *v) {
         uint64_t seq = be64_read(v->head + 8);
         if (seq < row->next || seq == UINT64_MAX)
                 return 0;
-        row->next = seq + 1;
+        /* The GAP that an older epoch began with stands in front of what that one took over, with a sequence behind it. */
+        if (view_is_recovery(v, &gap))
+                s->gap_next = MAX(s->gap_next, seq + 1);
+        else
+                row->next = seq + 1;
         if (view_type(v) == ENTRY_SEAL)
                 return 0;
         s->entries++;
@@ -194,6 +200,9 @@ int ledger_salvage(Ledger *l, Store *from, Store *to, const char *note, uint64_t
                         r = -ENOMEM;
                 if (r == 0)
                         r = walk(&s, true);
+                StreamRow *own = state_stream(&s.state, 0);
+                if (own)
+                        own->next = MAX(own->next, s.gap_next);
         }
         s.writer = writer;
         if (r == 0)

@@ -45,7 +45,7 @@ static bool is_pruned(const Verify *v, uint64_t index) {
 static void take_first(Verify *v, const EntryView *view) {
         GapBody gap;
 
-        if (view_type(view) != ENTRY_GAP || body_get_gap(view->body, &gap) < 0 || gap.reason != GAP_RECOVERY)
+        if (!view_is_recovery(view, &gap))
                 return;
         v->salvaged = v->salvaged_left = gap.count;
         v->gap_seq = v->shadow->state.streams[0].next = be64_read(view->head + 8);
@@ -55,6 +55,7 @@ static void take_first(Verify *v, const EntryView *view) {
 static void check_sequence(Verify *v, const EntryView *view, const Entry *e) {
         const StreamRow *row = state_stream(&v->shadow->state, e->stream);
         bool salvaged = v->salvaged_left > 0 && view->index > 0 && e->type != ENTRY_SEAL;
+        GapBody gap;
         bool good;
 
         if (!row) {
@@ -64,7 +65,9 @@ static void check_sequence(Verify *v, const EntryView *view, const Entry *e) {
         }
         if (salvaged) {
                 good = e->seq >= v->salvaged_next[e->stream] && (e->stream > 0 || e->seq < v->gap_seq);
-                v->salvaged_next[e->stream] = e->seq + 1;
+                /* An older epoch's own recovery has a sequence behind what that epoch took over. */
+                if (!view_is_recovery(view, &gap))
+                        v->salvaged_next[e->stream] = e->seq + 1;
                 v->salvaged_left--;
         } else if (is_pruned(v, view->index)) {
                 good = e->seq >= row->next;

@@ -81,6 +81,27 @@ def test_a_truncated_log_begins_a_new_epoch(used, broker):
     assert len(used.readings(vital="hr")) > len(BEFORE) // 2, "what can be read is carried over"
 
 
+def test_a_second_recovery_keeps_what_the_first_one_took_over(used, broker):
+    def kinds():
+        types = used.entry_types()
+        return {kind: types.count(kind) for kind in ("KEY", "CONFIG", "CLOCK", "READING")}
+    used.start()
+    before = kinds()
+    for epoch in (2, 3, 4):
+        used.stop()
+        path = database(used, ".log")
+        path.write_bytes(path.read_bytes()[:-200])
+        used.start()
+        used.wait_connected()
+        store(used, broker, [200 + epoch])
+        wait_for("it is sealed", lambda e=epoch: used.status()["ledger"]["epoch"] == e and
+                 used.status()["ledger"]["checkpoint_size"] > 10)
+        after = kinds()
+        assert after["KEY"] >= before["KEY"] and after["READING"] >= before["READING"] - 20 * (epoch - 1), (before, after)
+        assert after["CLOCK"] >= 1 and after["CONFIG"] >= before["CONFIG"], (before, after)
+        used.assert_ledger_verifies()
+
+
 def test_a_missing_database_begins_a_new_epoch(used, broker):
     shutil.rmtree(used.state / "ledger")
     used.start()
