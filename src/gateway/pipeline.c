@@ -13,7 +13,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "base/fault.h"
 #include "gateway/internal.h"
 #include "gateway/log.h"
 #include "gateway/restore.h"
@@ -130,8 +129,6 @@ static void close_batch(Gateway *g, bool seal, const Stamp *now) {
         /* Where nobody waits for an acknowledgement, nothing that is read meanwhile can get one too early. */
         if (p->store == STORE_OK && p->waiting > 0)
                 pause_sources(g);
-        if (fault_ack_early())
-                acknowledge_sources(g);
         int r = ledger_close_batch(g->ledger, seal, &when, &g->rules_hash);
         if (r < 0) {
                 log_error("cannot hand a batch to the commit thread: %s", strerror(-r));
@@ -181,7 +178,7 @@ static void return_to_store(Gateway *g, const Stamp *now) {
         p->shed = 0;
         validator_forget(g->validator);
         restore_identities(g);
-        (void) alert_manager_clear(g->alerts, "StoreFailed", now);
+        alert_manager_clear(g->alerts, "StoreFailed", now);
         for (size_t i = 0; i < g->source_count; i++)
                 g->sources[i].source->ops->resume(g->sources[i].source);
 }
@@ -383,7 +380,7 @@ static void source_state(void *userdata, Source *s, bool up, const char *reason)
                         pipeline_append_gap(g, GAP_SOURCE_DOWN, s->name, w->down_since_us, now.wall_us, 0, 0,
                                         "");
                 w->down_since_us = TIME_NONE;
-                (void) alert_manager_clear(g->alerts, alert, &now);
+                alert_manager_clear(g->alerts, alert, &now);
                 return;
         }
         log_message(LOG_WARNING,
