@@ -147,7 +147,7 @@ static void on_changed(void *userdata, Outbox *o) {
         else if (s->health == OUTBOX_CONTRADICTED)
                 (void) alert_manager_raise(g->alerts, contradicted, summary, &now);
         else
-                (void) alert_manager_clear(g->alerts, unreachable, &now);
+                alert_manager_clear(g->alerts, unreachable, &now);
         log_message(s->health == OUTBOX_CONTRADICTED ? LOG_ERR : LOG_NOTICE,
                         LOG_FIELDS({ "EVENT", "chain" }, { "CHAIN", c->config->name },
                                         { "STATE", health_names[s->health] }),

@@ -81,7 +81,7 @@ void clockwatch_tick(Gateway *g, Stamp *now) {
                 (void) alert_manager_raise(g->alerts, "ClockStepped",
                                 "The clock was set by more than half a second", now);
         } else {
-                (void) alert_manager_clear(g->alerts, "ClockStepped", now);
+                alert_manager_clear(g->alerts, "ClockStepped", now);
         }
         if (now->synchronised != was)
                 append_clock(g, now->synchronised ? CLOCK_SYNCHRONISED : CLOCK_LOST, 0, now);

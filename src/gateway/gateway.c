@@ -47,8 +47,8 @@ static void every_second(Gateway *g, Stamp *now) {
         receivers_tick(g->receivers, now);
         if (g->pipeline.malformed_us != INT64_MIN &&
                         now->mono_us - g->pipeline.malformed_us > 600 * USEC_PER_SEC) {
-                (void) alert_manager_clear(g->alerts, "UnknownDevice", now);
-                (void) alert_manager_clear(g->alerts, "MessageRefused", now);
+                alert_manager_clear(g->alerts, "UnknownDevice", now);
+                alert_manager_clear(g->alerts, "MessageRefused", now);
         }
         (void) sd_notifyf(0, "WATCHDOG=1\nSTATUS=%llu readings accepted, store %s",
                         (unsigned long long) g->pipeline.verdicts[VERDICT_ACCEPTED],
@@ -97,7 +97,7 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
                                 "reload refused, the old configuration stays in force: %s", e.message);
                 (void) alert_manager_raise(g->alerts, "ReloadRefused", e.message, &now);
         } else {
-                (void) alert_manager_clear(g->alerts, "ReloadRefused", &now);
+                alert_manager_clear(g->alerts, "ReloadRefused", &now);
         }
         (void) sd_notify(0, "READY=1");
         return 0;
@@ -195,7 +195,7 @@ static int make_parts(Gateway *g, Error *e) {
         if (r == 0)
                 r = board_new(&g->board);
         if (r == 0)
-                r = silence_new(g, &g->silence);
+                r = silence_new(&g->silence);
         if (r == 0)
                 r = quarantine_new(g, &g->quarantine, e);
         if (r < 0 && e->message[0] == '\0')

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "gateway/internal.h"
+#include "gateway/restore.h"
 
 enum { ITEM_MAX = QUARANTINE_PAYLOAD_MAX + 600 };
 
@@ -13,15 +14,6 @@ struct Quarantine {
         uint64_t total;
 };
 
-/* State "quarantine/<slot>" is sealed CBOR [number, time, device, origin, reason, payload]; the key's text is the
- * associated data's seed, so that an item can't stand in another's slot. */
-static void slot_head(const char *key, uint8_t ret[static ENTRY_HEAD_SIZE]) {
-        Hash h;
-
-        sha256(BYTES_STRING(key), &h);
-        memcpy(ret, h.bytes, ENTRY_HEAD_SIZE);
-}
-
 typedef struct Scan {
         Quarantine *q;
         uint64_t from; /* only numbers at or above */
@@ -29,6 +21,8 @@ typedef struct Scan {
         void *userdata;
 } Scan;
 
+/* State "quarantine/<slot>" is sealed CBOR [number, time, device, origin, reason, payload]; the key's text is the
+ * associated data's seed, so that an item can't stand in another's slot. */
 static int item_read(Bytes plain, QuarantineItem *ret, uint64_t *ret_number) {
         CborReader r = cbor_reader(plain);
         Bytes payload;
@@ -52,7 +46,7 @@ static int visit_slot(void *userdata, const char *key, Bytes value) {
         QuarantineItem item;
         uint64_t number;
 
-        slot_head(key, head);
+        restore_state_head(key, head);
         if (value.len < SEAL_OVERHEAD || value.len - SEAL_OVERHEAD > sizeof plain ||
                         body_open(&scan->q->key, head, value, plain) < 0 ||
                         item_read(BYTES(plain, value.len - SEAL_OVERHEAD), &item, &number) < 0)
@@ -119,7 +113,7 @@ void quarantine_add(Gateway *g, const Frame *f, const char *reason, const Stamp 
         cbor_put_bytes(&w, BYTES(f->payload.data, kept));
         if (w.overflow)
                 return;
-        slot_head(key, head);
+        restore_state_head(key, head);
         body_seal(&q->key, &q->random, head, BYTES(w.data, w.len), sealed);
         if (ledger_put_state(g->ledger, key, BYTES(sealed, w.len + SEAL_OVERHEAD)) == 0)
                 q->total++;

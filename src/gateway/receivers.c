@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
+#include <sodium.h>
 #include <stdio.h>
 
-#include "gateway/hex.h"
 #include "gateway/internal.h"
 #include "gateway/log.h"
 #include "gateway/restore.h"
@@ -38,7 +38,7 @@ json_t *alert_to_json(const Gateway *g, const AlertEvent *event) {
 
         clock_format(event->time_us, time);
         clock_format(event->since_us, since);
-        hex_encode(BYTES(event->rule_hash, sizeof event->rule_hash), hash);
+        (void) sodium_bin2hex(hash, sizeof hash, event->rule_hash, sizeof event->rule_hash);
         json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:s}", "id",
                         event->id, "rule", event->rule, "rule_hash", hash, "priority",
                         priority_name(event->priority), "state", alert_state_name(event->state), "subject",
@@ -107,7 +107,7 @@ static void on_delivered(void *userdata, Worker *w, int result, const json_t *re
         r->delivered++;
         r->backoff_us = 0;
         r->reason[0] = '\0';
-        (void) alert_manager_clear(g->alerts, alert, &now);
+        alert_manager_clear(g->alerts, alert, &now);
         if (event.state == ALERT_RESOLVED && !waits(r->owner, event.id))
                 restore_forget_alert(g, event.id);
         send_next(r);

@@ -60,7 +60,7 @@ int restore_assignments(Gateway *g, Error *e) {
 /* --- alerts: state "alert/<id>" is the ALERT body, sealed with the subject's key where there is one,
  *     behind one byte that says whether it is and the subject's key id --- */
 
-static void state_head(const char *key, uint8_t ret[static ENTRY_HEAD_SIZE]) {
+void restore_state_head(const char *key, uint8_t ret[static ENTRY_HEAD_SIZE]) {
         Hash h;
 
         sha256(BYTES_STRING(key), &h);
@@ -93,7 +93,7 @@ void restore_save_alert(Gateway *g, const AlertEvent *event) {
                 /* The key is there already: its subject had a reading that raised this. */
                 if (keyring_subject(g->keyring, s->name, &k, &new, NULL) < 0)
                         return;
-                state_head(key, head);
+                restore_state_head(key, head);
                 memcpy(value + len, k.id.bytes, KEY_ID_SIZE);
                 body_seal(&k, &random, head, BYTES(w.data, w.len), value + len + KEY_ID_SIZE);
                 len += KEY_ID_SIZE + w.len + SEAL_OVERHEAD;
@@ -128,7 +128,7 @@ static int open_alert(Gateway *g, const char *key, Bytes value, AlertBody *ret) 
         int r = keyring_find(g->keyring, &id, &k, subject);
         if (r < 0)
                 return r;
-        state_head(key, head);
+        restore_state_head(key, head);
         r = body_open(&k, head, sealed, plain);
         return r < 0 ? r : body_get_alert(BYTES(plain, sealed.len - SEAL_OVERHEAD), ret);
 }

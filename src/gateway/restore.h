@@ -2,7 +2,7 @@
  * Kept beside the log in the ledger's state and rebuilt from the log's newest entries: bounded, whatever the ledger holds. */
 #pragma once
 
-#include "model/alert.h"
+#include "ledger/entry.h"
 
 typedef struct Gateway Gateway;
 
@@ -17,6 +17,8 @@ void restore_rules(Gateway *g, const Stamp *now, bool board);
 /* Whether the event belongs to restore_rules() and is kept back. */
 bool restore_defers(Gateway *g, const AlertEvent *event);
 
+/* What seals a piece of state to its key: an item can't stand in another's place. */
+void restore_state_head(const char *key, uint8_t ret[static ENTRY_HEAD_SIZE]);
 /* Written with the open batch. */
 void restore_save_alert(Gateway *g, const AlertEvent *event);
 void restore_forget_alert(Gateway *g, const char *id);

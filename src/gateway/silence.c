@@ -13,8 +13,7 @@ struct Silence {
         LastHeard devices[DEVICES_MAX];
 };
 
-int silence_new(Gateway *g, Silence **ret) {
-        (void) g;
+int silence_new(Silence **ret) {
         *ret = calloc(1, sizeof **ret);
         return *ret ? 0 : -ENOMEM;
 }

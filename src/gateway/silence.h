@@ -6,7 +6,7 @@
 typedef struct Gateway Gateway;
 typedef struct Silence Silence;
 
-int silence_new(Gateway *g, Silence **ret) _must_check_;
+int silence_new(Silence **ret) _must_check_;
 Silence *silence_free(Silence *s);
 
 /* The device said something. */
