@@ -9,35 +9,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "decode/decode.h"
-
-static const int64_t now_us = 1790000000 * USEC_PER_SEC;
-
-static int set_up(void **state) {
-        *state = calloc(1, sizeof(SampleList));
-        return *state ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-        sample_list_done(*state);
-        free(*state);
-        return 0;
-}
-
-/* A copy of exactly the payload's size, so that a sanitizer sees a read beyond it. */
-static int decode(DecodeFormat format, Bytes payload, SampleList *l, Error *e) {
-        uint8_t *copy = malloc(payload.len ? payload.len : 1);
-
-        assert_non_null(copy);
-        if (payload.len > 0)
-                memcpy(copy, payload.data, payload.len);
-        int r = decode_payload(format, NULL, BYTES(copy, payload.len), now_us, l, e);
-        free(copy);
-        assert_true(r == 0 || r == -EBADMSG);
-        if (r < 0)
-                assert_int_equal(l->count, 0);
-        return r;
-}
+#include "senml-fixture.h"
 
 static size_t from_hex(const char *hex, uint8_t *ret, size_t size) {
         size_t n = 0;
