@@ -2,7 +2,7 @@
  *
  * A plugin is a shared object that the program wardstone-worker loads, one process a connector. All of its
  * functions are called from one thread, one at a time, never from two. It may start threads of its own; they
- * may call host->log and nothing else of the host. It may be killed at any instruction: on a missed deadline
+ * may call host->log and host->acknowledge and nothing else of the host. It may be killed at any instruction: on a missed deadline
  * the process gets SIGKILL and a new one is started. SIGTERM and SIGINT are ignored in it: the gateway
  * decides when a worker ends.
  *
@@ -58,6 +58,13 @@ struct wardstone_host {
         /* What was saved last; *ret_size is 0 where nothing ever was. state has WARDSTONE_STATE_MAX
          * bytes. */
         int (*load)(const struct wardstone_host *host, void *state, size_t *ret_size);
+
+        /* Somebody who is entitled to (the plugin has made sure of that) acknowledges an alert over this
+         * channel. who: a name for the record, which the gateway keeps as "<connector>:<who>"; note: what
+         * they said, or NULL. Notification plugins only, from any thread. WARDSTONE_OK says that it was
+         * handed over; that the alert is acknowledged is told to all who know of it, by deliver(). */
+        int (*acknowledge)(const struct wardstone_host *host, const char *alert, const char *who,
+                        const char *note);
 
         void *context; /* the host's own */
 };

@@ -315,7 +315,7 @@ void alert_manager_clear(AlertManager *m, const char *name, const Stamp *now) {
 
 /* --- restarts, reloads, subjects that go --- */
 
-int alert_manager_restore(AlertManager *m, const AlertEvent *active) {
+int alert_manager_restore(AlertManager *m, const AlertEvent *active, int64_t offset_us) {
         const char *rule = active->rule;
         Alert *a;
 

@@ -1,30 +1,33 @@
-/* The life of alerts: pending, active, resolved. Pure: time is an argument, transitions go to a callback.
+/* The life of alerts: pending, active, acknowledged, resolved. Pure: time is an argument, transitions go to a callback.
  * (monotonic time is used for durations, wall time for what is recorded.)
  *
  * What an outcome does to the alert of its rule and subject:
  *
- *             none                    pending                  active
- *   true      pending, or at once     raised after `for`       stays
- *             raised without `for`
- *   false     nothing                 dropped                  resolved after `keep_firing_for` of false
- *   unknown   nothing                 dropped                  stays; `keep_firing_for` starts anew
+ *             none                pending              active                          acknowledged
+ *   true      pending, or raised  raised after `for`   stays; raised again (RERAISED)  stays; after `reraise_after`
+ *             without `for`                            where it was latched            active again (RERAISED)
+ *   false     nothing             dropped              after `keep_firing_for` of      after `keep_firing_for` of
+ *                                                      false: resolved, or latched     false: resolved
+ *   unknown   nothing             dropped              stays; `keep_firing_for`        stays; `keep_firing_for`
+ *                                                      starts anew                     starts anew
  *
- * `for` means that fresh values were true all that time: a sensor that falls off in the middle does not raise an alert
- * from a stale value (absent() in a rule covers its silence). Nor does unknown ever resolve one. */
+ * A rule that latches keeps its alert active after the condition has ended, until somebody has acknowledged it; then it
+ * is resolved at once. `for` means that fresh values were true all that time: a sensor that falls off in the middle does
+ * not raise an alert from a stale value (absent() in a rule covers its silence). Nor does unknown ever resolve one. */
 #pragma once
 
 #include "model/alert.h"
 
 typedef struct AlertManager AlertManager;
 
-/* Called for each raise and resolve, in order. May raise technical alerts, nothing else of the manager. */
+/* Called for each of the first five transitions, in order. May raise technical alerts, nothing else of the manager. */
 typedef void (*AlertEventFn)(void *userdata, const AlertEvent *e);
 
 enum {
-        /* Alerts in any state but inactive (about 600 bytes each). Beyond it the newest alert of the lowest priority
-         * is shed for one of a higher priority (with a resolving event that says so, where it was active); where there
-         * is none lower, the new one is not begun. Both are counted. */
-        ALERTS_MAX = 65536,
+        /* Alerts in any state but inactive (about 1 KiB each). Beyond it the newest alert of the lowest priority is shed
+         * for one of a higher priority (with a resolving event that says so, where it was active); where there is none
+         * lower, the new one is not begun. Both are counted. */
+        ALERTS_MAX = 16384,
         ALERT_ID_SIZE = 16, /* bytes, twice as many hexadecimal digits */
 };
 
@@ -39,24 +42,36 @@ DEFINE_CLEANUP(AlertManager *, alert_manager_free);
  * reading gives the same id again after a crash. Where that very alert has just been resolved (a device whose clock is
  * coarse), since is moved on by a microsecond. -ENOMEM. */
 int alert_manager_outcome(AlertManager *m, const RuleOutcome *o, const AlertRule *rule, const Stamp *now);
-/* A technical alert of the gateway itself, by name; raising what is active or clearing what is not is nothing. -EINVAL
- * for a name of ALERT_NAME_MAX bytes or more, -ENOMEM. */
+/* A technical alert of the gateway itself, by name; it does not latch. Raising what is active or clearing what is not is
+ * nothing. -EINVAL for a name of ALERT_NAME_MAX bytes or more, -ENOMEM. */
 int alert_manager_raise(AlertManager *m, const char *name, const char *summary, const Stamp *now);
 void alert_manager_clear(AlertManager *m, const char *name, const Stamp *now);
-/* `for` and `keep_firing_for` running out. The event's time is when they did, however late the call is. */
+/* Somebody has seen it and takes care. who and note are cut to their lengths. -ENOENT where no such alert is active or
+ * acknowledged, -EALREADY where it is acknowledged. */
+int alert_manager_acknowledge(
+                AlertManager *m, const char *id, const char *who, const char *note, const Stamp *now);
+/* `for`, `keep_firing_for` and `reraise_after` running out. The event's time is when they did, however late the call. */
 void alert_manager_tick(AlertManager *m, const Stamp *now);
 int64_t alert_manager_deadline(const AlertManager *m); /* monotonic us; INT64_MAX: never */
 
-/* Over a restart: an active alert as the store kept it (no event is made). Readings from before it began, which are
- * replayed to fill the rules' state, may resolve it and raise it again, under the same id. */
-int alert_manager_restore(AlertManager *m, const AlertEvent *active);
+/* Over a restart: an active, latched or acknowledged alert as the store kept it (no event is made). event->raised_us and
+ * its time_us are wall time; offset_us is what to subtract for monotonic time. -EINVAL, -ENOSPC, -EEXIST, -ENOMEM. */
+int alert_manager_restore(AlertManager *m, const AlertEvent *event, int64_t offset_us) _must_check_;
+/* Then the readings of the last while are replayed between these two. What they do to alerts is on record already, so
+ * nothing is told: only what was pending and which `keep_firing_for` was running is found out again. Outcomes from before
+ * a restored alert was raised do nothing to it. A `for` that runs out during the replay, up to recorded_us (monotonic: the
+ * time of the newest recorded entry), was told then: its alert has since ended, or it would have been restored, and
+ * nothing is told of it until its condition has been false. One that runs out later is raised. */
+void alert_manager_replay_begin(AlertManager *m, int64_t recorded_us);
+void alert_manager_replay_end(AlertManager *m, const Stamp *now);
+
 /* After a reload: alerts of rules that are gone are resolved, with an event; to those of rules that are kept it is as an
  * unknown outcome, because the new rules have seen nothing yet. The gateway's own are not asked for. */
 void alert_manager_retain(AlertManager *m, bool (*keep)(void *userdata, const char *rule), void *userdata,
                 const Stamp *now);
-/* The subject left its last device, no reading will end its alerts: they are resolved, with an event. */
+/* The subject left its last device, no reading will end its alerts: they are resolved, with an event, latched or not. */
 void alert_manager_release(AlertManager *m, SubjectId subject, const Stamp *now);
-/* Active alerts, oldest first. */
+/* Active and acknowledged alerts, oldest first. */
 typedef void (*AlertVisitFn)(void *userdata, const AlertEvent *e);
 void alert_manager_visit(const AlertManager *m, AlertVisitFn fn, void *userdata);
 /* How many were shed since the start. */

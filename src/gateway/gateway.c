@@ -43,7 +43,7 @@ static int on_commit(sd_event_source *source, int fd, uint32_t revents, void *us
 
 static void every_second(Gateway *g, Stamp *now) {
         clockwatch_tick(g, now);
-        silence_sweep(g, now);
+        absence_sweep(g, now);
         receivers_tick(g->receivers, now);
         if (g->pipeline.malformed_us != INT64_MIN &&
                         now->mono_us - g->pipeline.malformed_us > 600 * USEC_PER_SEC) {
@@ -195,7 +195,7 @@ static int make_parts(Gateway *g, Error *e) {
         if (r == 0)
                 r = board_new(&g->board);
         if (r == 0)
-                r = silence_new(&g->silence);
+                r = absence_new(&g->absence);
         if (r == 0)
                 r = quarantine_new(g, &g->quarantine, e);
         if (r < 0 && e->message[0] == '\0')
@@ -308,7 +308,7 @@ Gateway *gateway_free(Gateway *g) {
         ledger_free(g->ledger);
         keyring_free(g->keyring);
         quarantine_free(g->quarantine);
-        silence_free(g->silence);
+        absence_free(g->absence);
         board_free(g->board);
         alert_manager_free(g->alerts);
         rule_engine_free(g->engine);

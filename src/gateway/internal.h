@@ -13,7 +13,7 @@
 #include "gateway/pipeline.h"
 #include "gateway/quarantine.h"
 #include "gateway/receivers.h"
-#include "gateway/silence.h"
+#include "gateway/absence.h"
 #include "ledger/ledger.h"
 
 typedef struct SourceWatch {
@@ -35,7 +35,7 @@ struct Gateway {
         AlertManager *alerts;
         Pipeline pipeline;
         ClockWatch clock;
-        Silence *silence;
+        Absence *absence;
         Board *board;
         Quarantine *quarantine;
         Receivers *receivers;

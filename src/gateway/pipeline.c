@@ -243,7 +243,7 @@ static void accept_reading(Gateway *g, const Reading *r, bool durable) {
         }
         board_note(g->board, r);
         (void) rule_engine_reading(g->engine, r, r->stamp.mono_us);
-        silence_note(g, r);
+        absence_note(g, r);
 }
 
 static void note_quarantine(Gateway *g, const Frame *f, Verdict v, const char *reason, const Stamp *now) {

@@ -148,7 +148,7 @@ static int restore_alert(void *userdata, const char *key, Bytes value) {
         body.event.subject = s ? s->id : SUBJECT_NONE;
         /* Told again: a receiver may not have had it before the end. Receivers know it by its id. */
         receivers_deliver(g->receivers, &body.event);
-        return body.event.state == ALERT_ACTIVE ? alert_manager_restore(g->alerts, &body.event) : 0;
+        return body.event.state == ALERT_ACTIVE ? alert_manager_restore(g->alerts, &body.event, 0) : 0;
 }
 
 int restore_alerts(Gateway *g, Error *e) {

@@ -20,6 +20,8 @@ typedef enum EntryType {
         ENTRY_CLOCK = 8,
         ENTRY_CONFIG = 9,
         ENTRY_ACCESS = 10,
+        ENTRY_ATTRIBUTE = 11,
+        ENTRY_SILENCE = 12,
 } EntryType;
 
 const char *entry_type_name(EntryType t); /* "READING"; NULL where unknown */
@@ -139,6 +141,29 @@ typedef struct AccessBody {
         int64_t from_us, to_us;        /* TIME_NONE: open */
 } AccessBody;
 
+/* What an operator says of a subject: its ward, its scale, its own limits. Sealed with the subject's key. */
+typedef struct AttributeBody {
+        EntryTime when;
+        char subject[NAME_MAX_LENGTH];
+        char name[ATTRIBUTE_NAME_MAX];
+        char value[ATTRIBUTE_VALUE_MAX]; /* empty: taken away */
+        uint32_t uid;                    /* who: UNIX user id on the control socket */
+        char why[ALERT_NOTE_MAX];
+} AttributeBody;
+
+typedef struct SilenceBody {
+        EntryTime when;
+        char id[24];
+        bool over; /* it ended, by itself or before its time; else it begins */
+        int64_t from_us, until_us;
+        /* which alerts: what is empty or zero fits all */
+        char rule[ALERT_NAME_MAX], subject[NAME_MAX_LENGTH], label[NAME_MAX_LENGTH];
+        char labels[ALERT_LABELS_MAX];
+        uint16_t priorities, kinds; /* bits */
+        char who[ALERT_WHO_MAX];    /* who began it, or who ended it; empty where its time was over */
+        char why[ALERT_NOTE_MAX];
+} SilenceBody;
+
 /* Writers into w: check w->overflow after, which is also set where a body could not be read back (text that isn't UTF-8, a
  * number that isn't finite). Readers take only what a writer writes, else -EBADMSG. */
 void body_put_reading(CborWriter *w, const ReadingBody *b);
@@ -159,5 +184,9 @@ void body_put_config(CborWriter *w, const ConfigBody *b);
 int body_get_config(Bytes body, ConfigBody *ret) _must_check_;
 void body_put_access(CborWriter *w, const AccessBody *b);
 int body_get_access(Bytes body, AccessBody *ret) _must_check_;
+void body_put_attribute(CborWriter *w, const AttributeBody *b);
+int body_get_attribute(Bytes body, AttributeBody *ret) _must_check_;
+void body_put_silence(CborWriter *w, const SilenceBody *b);
+int body_get_silence(Bytes body, SilenceBody *ret) _must_check_;
 /* Whether the body reads as one of that type: 0 or -EBADMSG. */
 int body_check(EntryType type, Bytes body) _must_check_;

@@ -6,8 +6,10 @@
 
 #include "model/name_index.h"
 
-static const char own_prefix[] = "device:";
+static const char own_prefix[] = "device:", group_prefix[] = "group:";
 static_assert(sizeof own_prefix - 1 + DEVICE_NAME_MAX == NAME_MAX_LENGTH, "\"device:<id>\" is a name");
+static_assert(sizeof group_prefix + ATTRIBUTE_NAME_MAX + ATTRIBUTE_VALUE_MAX <= NAME_MAX_LENGTH,
+                "\"group:<attribute>:<value>\" is a name");
 
 /* Rows are allocated one by one: pointers to them and to their names stay good. */
 struct Registry {
@@ -21,6 +23,7 @@ static const char *const kind_names[] = {
         [SUBJECT_PATIENT] = "patient",
         [SUBJECT_ASSET] = "asset",
         [SUBJECT_DEVICE] = "device",
+        [SUBJECT_GROUP] = "group",
 };
 
 const char *subject_kind_name(SubjectKind k) {
@@ -67,8 +70,10 @@ Registry *registry_free(Registry *r) {
                 return NULL;
         for (size_t i = 0; i < r->device_count; i++)
                 free(r->devices[i]);
-        for (size_t i = 0; i < r->subject_count; i++)
+        for (size_t i = 0; i < r->subject_count; i++) {
+                free(r->subjects[i]->attributes);
                 free(r->subjects[i]);
+        }
         name_index_done(&r->device_index);
         name_index_done(&r->subject_index);
         free(r);
@@ -250,23 +255,26 @@ size_t registry_subject_count(const Registry *r) {
         return r->subject_count;
 }
 
+int registry_add_subject(Registry *r, const char *subject, SubjectKind kind, SubjectId *ret) {
+        if ((kind != SUBJECT_PATIENT && kind != SUBJECT_ASSET) || !name_is_valid(subject) ||
+                        startswith(subject, own_prefix) || startswith(subject, group_prefix))
+                return -EINVAL;
+        if (name_index_find(&r->subject_index, subject, ret))
+                return r->subjects[*ret]->kind == kind ? 0 : -EINVAL;
+        return add_subject(r, subject, kind, "", ret);
+}
+
 int registry_assign(Registry *r, DeviceId device, const char *subject, SubjectKind kind, const char *label,
                 int64_t now_us, SubjectId *ret) {
         SubjectId id;
 
-        if (kind == SUBJECT_DEVICE || !name_is_valid(subject) || startswith(subject, own_prefix) ||
-                        strlen(label) >= NAME_MAX_LENGTH)
+        if (strlen(label) >= NAME_MAX_LENGTH)
                 return -EINVAL;
-        if (name_index_find(&r->subject_index, subject, &id)) {
-                if (r->subjects[id]->kind != kind)
-                        return -EINVAL;
-                if (label[0] != '\0')
-                        (void) snprintf(r->subjects[id]->label, NAME_MAX_LENGTH, "%s", label);
-        } else {
-                int k = add_subject(r, subject, kind, label, &id);
-                if (k < 0)
-                        return k;
-        }
+        int k = registry_add_subject(r, subject, kind, &id);
+        if (k < 0)
+                return k;
+        if (label[0] != '\0')
+                (void) snprintf(r->subjects[id]->label, NAME_MAX_LENGTH, "%s", label);
         r->devices[device]->subject = id;
         r->devices[device]->assigned_us = now_us;
         *ret = id;
@@ -279,4 +287,72 @@ int registry_release(Registry *r, DeviceId device, int64_t now_us) {
         d->subject = d->own_subject;
         d->assigned_us = now_us;
         return 0;
+}
+
+/* --- attributes and the groups that they make --- */
+
+static bool attribute_name_is_valid(const char *name) {
+        size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+        return name[0] >= 'a' && name[0] <= 'z' && n < ATTRIBUTE_NAME_MAX && name[n] == '\0';
+}
+
+/* The attribute's place, or where it would be. */
+static size_t find_attribute(const Subject *s, const char *name, bool *ret_found) {
+        size_t i = 0;
+        int order = 1;
+
+        while (i < s->attribute_count && (order = strcmp(s->attributes[i].name, name)) < 0)
+                i++;
+        *ret_found = i < s->attribute_count && order == 0;
+        return i;
+}
+
+const char *subject_attribute(const Subject *s, const char *name) {
+        bool found;
+        size_t i = find_attribute(s, name, &found);
+
+        return found ? s->attributes[i].value : "";
+}
+
+static void remove_attribute(Subject *s, size_t i) {
+        s->attribute_count--;
+        memmove(&s->attributes[i], &s->attributes[i + 1], (s->attribute_count - i) * sizeof *s->attributes);
+}
+
+int registry_set_attribute(Registry *r, SubjectId id, const char *name, const char *value) {
+        Subject *s = r->subjects[id];
+        bool found;
+
+        if (!attribute_name_is_valid(name) ||
+                        (value[0] && (!name_is_valid(value) || strlen(value) >= ATTRIBUTE_VALUE_MAX)))
+                return -EINVAL;
+        size_t i = find_attribute(s, name, &found);
+        if (!value[0]) {
+                if (found)
+                        remove_attribute(s, i);
+                return 0;
+        }
+        if (!found) {
+                if (s->attribute_count == ATTRIBUTES_MAX)
+                        return -ENOSPC;
+                if (!s->attributes && !(s->attributes = calloc(ATTRIBUTES_MAX, sizeof *s->attributes)))
+                        return -ENOMEM;
+                memmove(&s->attributes[i + 1], &s->attributes[i],
+                                (s->attribute_count - i) * sizeof *s->attributes);
+                s->attribute_count++;
+                (void) snprintf(s->attributes[i].name, sizeof s->attributes[i].name, "%s", name);
+        }
+        (void) snprintf(s->attributes[i].value, sizeof s->attributes[i].value, "%s", value);
+        return 0;
+}
+
+int registry_group(Registry *r, const char *attribute, const char *value, SubjectId *ret) {
+        char name[NAME_MAX_LENGTH];
+
+        (void) snprintf(name, sizeof name, "%s%.*s:%.*s", group_prefix, ATTRIBUTE_NAME_MAX - 1, attribute,
+                        ATTRIBUTE_VALUE_MAX - 1, value);
+        if (name_index_find(&r->subject_index, name, ret))
+                return 0;
+        return add_subject(r, name, SUBJECT_GROUP, name + sizeof group_prefix - 1, ret);
 }

@@ -7,16 +7,31 @@
 
 #include "model/reading.h"
 
-typedef enum SubjectKind { SUBJECT_PATIENT, SUBJECT_ASSET, SUBJECT_DEVICE } SubjectKind;
+/* GROUP: all subjects with one value of an attribute, such as a ward; alerts of rules across subjects are its. */
+typedef enum SubjectKind { SUBJECT_PATIENT, SUBJECT_ASSET, SUBJECT_DEVICE, SUBJECT_GROUP } SubjectKind;
 
-const char *subject_kind_name(SubjectKind k); /* "patient", "asset", "device" */
+const char *subject_kind_name(SubjectKind k); /* "patient", "asset", "device", "group" */
 int subject_kind_parse(const char *text, SubjectKind *ret) _must_check_;
+
+enum {
+        ATTRIBUTES_MAX = 16,      /* of a subject */
+        ATTRIBUTE_NAME_MAX = 24,  /* with the NUL: [a-z][a-z0-9_]* */
+        ATTRIBUTE_VALUE_MAX = 32, /* with the NUL: a name, see name_is_valid() */
+};
+
+/* What operators say of a subject: "ward" = "7", "spo2_scale" = "2", or a limit of its own: "spo2_low" = "86". */
+typedef struct Attribute {
+        char name[ATTRIBUTE_NAME_MAX];
+        char value[ATTRIBUTE_VALUE_MAX];
+} Attribute;
 
 typedef struct Subject {
         SubjectId id;
         char name[NAME_MAX_LENGTH];  /* pseudonym: never a patient's name */
         char label[NAME_MAX_LENGTH]; /* where it is shown: "Bed 7" */
         SubjectKind kind;
+        Attribute *attributes; /* by name */
+        size_t attribute_count;
 } Subject;
 
 typedef struct Device {
@@ -68,3 +83,14 @@ int registry_assign(Registry *r, DeviceId device, const char *subject, SubjectKi
                 int64_t now_us, SubjectId *ret) _must_check_;
 /* The device is its own subject again. */
 int registry_release(Registry *r, DeviceId device, int64_t now_us) _must_check_;
+
+/* "" where the subject hasn't that attribute. */
+const char *subject_attribute(const Subject *s, const char *name);
+/* value "": takes the attribute away. -EINVAL where name or value is not valid, -ENOSPC at ATTRIBUTES_MAX. */
+int registry_set_attribute(Registry *r, SubjectId s, const char *name, const char *value) _must_check_;
+/* A patient, asset or device before any device is assigned to it; its row where there is one. -EINVAL, -ENOSPC as in
+ * registry_assign(). */
+int registry_add_subject(Registry *r, const char *subject, SubjectKind kind, SubjectId *ret) _must_check_;
+/* The group of all with that value of the attribute: subject "group:<attribute>:<value>", made where it is new.
+ * value "": of all without the attribute, "group:<attribute>:". -ENOSPC at SUBJECTS_MAX. */
+int registry_group(Registry *r, const char *attribute, const char *value, SubjectId *ret) _must_check_;

@@ -16,7 +16,7 @@ typedef struct Watched {
 
 struct RuleEngine {
         const RuleSet *set;
-        const Registry *registry;
+        Registry *registry;
         RuleOutcomeFn fn;
         void *userdata;
         Watched **subjects;                 /* by id, NULL where nothing was had */
@@ -25,7 +25,7 @@ struct RuleEngine {
         int64_t now_us;                     /* of the newest reading or tick */
 };
 
-int rule_engine_new(const RuleSet *s, const Registry *registry, RuleOutcomeFn fn, void *userdata,
+int rule_engine_new(const RuleSet *s, Registry *registry, RuleOutcomeFn fn, void *userdata,
                 RuleEngine **ret) {
         RuleEngine *e = calloc(1, sizeof *e);
 

@@ -21,13 +21,19 @@ int rule_set_read(RuleSet *s, const YamlNode *root, Error *e) _must_check_;
 
 size_t rule_set_count(const RuleSet *s);
 const AlertRule *rule_set_rule(const RuleSet *s, uint32_t i); /* borrowed */
+/* How far back readings have to be replayed after a restart, so that windows, `for` and `keep_firing_for` are what they
+ * would have been: microseconds. Ages (freshness, absent) are not in it: see rule_engine_prime(). */
+int64_t rule_set_horizon(const RuleSet *s);
+/* An expression that no rule has, for rule_engine_probe(); *ret is its number. To be added before an engine is made. */
+int rule_set_add_probe(RuleSet *s, const char *expression, size_t *ret, Error *e) _must_check_;
 /* SHA-256 over the rules' hashes in order: what SEAL and CONFIG entries carry. */
 void rule_set_hash(const RuleSet *s, uint8_t ret[static 32]);
 
 /* Must not call the engine. */
 typedef void (*RuleOutcomeFn)(void *userdata, const RuleOutcome *o);
 
-int rule_engine_new(const RuleSet *s, const Registry *registry, RuleOutcomeFn fn, void *userdata,
+/* registry: rows of groups are made in it for rules across subjects. */
+int rule_engine_new(const RuleSet *s, Registry *registry, RuleOutcomeFn fn, void *userdata,
                 RuleEngine **ret) _must_check_;
 RuleEngine *rule_engine_free(RuleEngine *e);
 DEFINE_CLEANUP(RuleEngine *, rule_engine_free);
@@ -46,3 +52,20 @@ int64_t rule_engine_deadline(const RuleEngine *e);
 /* The subject's devices changed: nothing that was measured before counts for it. Whom groups match is looked up again;
  * all rules are reported, unknown where they are for the subject, else false (with time TIME_NONE). */
 void rule_engine_forget(RuleEngine *e, SubjectId subject);
+/* The subject's attributes or label changed: groups that match it and its limits are looked up again, and all rules that
+ * have something to look at are evaluated. */
+void rule_engine_refresh(RuleEngine *e, SubjectId subject, int64_t now_us, int64_t wall_us);
+
+/* After a restart: the last value of a vital, seen at seen_us (monotonic, may be negative), before the readings that are
+ * replayed. Nothing is evaluated. A vital that no rule uses is nothing. -ENOMEM, -EINVAL as rule_engine_reading(). */
+int rule_engine_prime(
+                RuleEngine *e, SubjectId subject, VitalId vital, double value, int64_t seen_us) _must_check_;
+/* The last values, for the next restart: each subject's of each vital that rules use. */
+typedef void (*RuleLatestFn)(
+                void *userdata, SubjectId subject, VitalId vital, double value, int64_t seen_us);
+void rule_engine_visit(const RuleEngine *e, RuleLatestFn fn, void *userdata);
+
+/* What the probe says for the subject now; truths are 0 and 1; NaN: unknown, or a subject without readings. */
+double rule_engine_probe(RuleEngine *e, size_t probe, SubjectId subject, int64_t now_us);
+/* Bytes of all subjects' state. */
+size_t rule_engine_memory(const RuleEngine *e);

@@ -9,7 +9,7 @@
 
 typedef struct Worker Worker;
 
-enum { WORKER_MESSAGE_MAX = 64 * 1024 };
+enum { WORKER_MESSAGE_MAX = 64 * 1024, WORKER_SAID_MAX = 50 };
 
 typedef enum WorkerState { WORKER_STARTING, WORKER_READY, WORKER_BACKOFF, WORKER_STOPPED } WorkerState;
 
@@ -31,6 +31,10 @@ typedef struct WorkerCallbacks {
          * (new reference), or NULL: worker_answer() follows, within the call's deadline. May itself be
          * NULL: nothing is granted. */
         json_t *(*request)(void *userdata, Worker *w, const json_t *request);
+        /* What the plugin says unasked, at any time while it is ready: {"op": "acknowledge", "alert", "who",
+         * "note"}. At most WORKER_SAID_MAX a second are passed on, the others are dropped and logged. May be
+         * NULL. */
+        void (*said)(void *userdata, Worker *w, const json_t *said);
         void *userdata;
 } WorkerCallbacks;
 

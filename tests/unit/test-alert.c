@@ -336,8 +336,8 @@ static void an_active_alert_lives_over_a_restart(void **state) {
         raised = *event(b, "Slow", ALERT_ACTIVE, 10);
         alert_manager_free(b->manager);
         assert_int_equal(alert_manager_new(b->registry, record, b, &b->manager), 0);
-        assert_int_equal(alert_manager_restore(b->manager, &raised), 0);
-        assert_int_equal(alert_manager_restore(b->manager, &raised), -EEXIST);
+        assert_int_equal(alert_manager_restore(b->manager, &raised, 0), 0);
+        assert_int_equal(alert_manager_restore(b->manager, &raised, 0), -EEXIST);
         nothing(b);
         assert_int_equal(active(b), 1);
         is(b, &slow, b->p1, TRUTH_TRUE, 5, 100);
@@ -346,7 +346,7 @@ static void an_active_alert_lives_over_a_restart(void **state) {
         tick(b, 131);
         assert_string_equal(event(b, "Slow", ALERT_RESOLVED, 131)->id, raised.id);
         raised.state = ALERT_RESOLVED;
-        assert_int_equal(alert_manager_restore(b->manager, &raised), -EINVAL);
+        assert_int_equal(alert_manager_restore(b->manager, &raised, 0), -EINVAL);
 }
 
 /* Replay begins before the restored alert did: the same alert comes out of it. */
@@ -358,7 +358,7 @@ static void what_is_replayed_raises_the_restored_alert_again(void **state) {
         raised = *event(b, "Low", ALERT_ACTIVE, 50);
         alert_manager_free(b->manager);
         assert_int_equal(alert_manager_new(b->registry, record, b, &b->manager), 0);
-        assert_int_equal(alert_manager_restore(b->manager, &raised), 0);
+        assert_int_equal(alert_manager_restore(b->manager, &raised, 0), 0);
         is(b, &low, b->p1, TRUTH_FALSE, 99, 40);
         assert_string_equal(event(b, "Low", ALERT_RESOLVED, 40)->id, raised.id);
         is(b, &low, b->p1, TRUTH_TRUE, 80, 50);

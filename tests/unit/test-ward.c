@@ -234,7 +234,7 @@ static void restart(Ward *w, int64_t second) {
         stop(w);
         start(w);
         for (size_t i = 0; i < saved->count; i++)
-                assert_int_equal(alert_manager_restore(w->alerts, &saved->events[i]), 0);
+                assert_int_equal(alert_manager_restore(w->alerts, &saved->events[i], 0), 0);
         free(saved);
         w->replaying = true;
         int64_t first = second > REPLAY ? second - REPLAY : 0;

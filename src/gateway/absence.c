@@ -1,4 +1,4 @@
-#include "gateway/silence.h"
+#include "gateway/absence.h"
 
 #include <errno.h>
 
@@ -9,22 +9,22 @@ typedef struct LastHeard {
         bool silent;
 } LastHeard;
 
-struct Silence {
+struct Absence {
         LastHeard devices[DEVICES_MAX];
 };
 
-int silence_new(Silence **ret) {
+int absence_new(Absence **ret) {
         *ret = calloc(1, sizeof **ret);
         return *ret ? 0 : -ENOMEM;
 }
 
-Silence *silence_free(Silence *s) {
+Absence *absence_free(Absence *s) {
         free(s);
         return NULL;
 }
 
-void silence_note(Gateway *g, const Reading *r) {
-        LastHeard *d = &g->silence->devices[r->device];
+void absence_note(Gateway *g, const Reading *r) {
+        LastHeard *d = &g->absence->devices[r->device];
 
         if (d->silent) {
                 pipeline_append_gap(g, GAP_SILENT, registry_device(g->registry, r->device)->name, d->wall_us,
@@ -35,9 +35,9 @@ void silence_note(Gateway *g, const Reading *r) {
         d->wall_us = r->stamp.wall_us;
 }
 
-void silence_sweep(Gateway *g, const Stamp *now) {
+void absence_sweep(Gateway *g, const Stamp *now) {
         for (DeviceId i = 0; i < registry_device_count(g->registry); i++) {
-                LastHeard *d = &g->silence->devices[i];
+                LastHeard *d = &g->absence->devices[i];
 
                 if (d->mono_us == 0 || d->silent || now->mono_us - d->mono_us < g->config->silent_after_us)
                         continue;

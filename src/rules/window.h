@@ -1,0 +1,56 @@
+/* A sliding window over the values of one vital of one subject. Pure: time is an argument.
+ *
+ * Values are kept in at most WINDOW_PANES_MAX panes. A pane covers a 256th of the window's length, by the clock, so
+ * that it does not matter with which value a window began: as long as values come no faster than one a pane
+ * everything is exact; faster ones share a pane, and leave the window together. Each operation costs O(1) amortised,
+ * however many values there are: sums are kept by two stacks (nothing is ever subtracted, so rounding does not build
+ * up), and the values of a window that is asked for its median are kept sorted, at most WINDOW_PANES_MAX of them.
+ *
+ * Memory: see window_memory(); grows with the panes in use. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/clock.h"
+
+enum { WINDOW_PANES_MAX = 256 };
+#define WINDOW_LENGTH_MIN USEC_PER_SEC
+#define WINDOW_LENGTH_MAX (INT64_C(86400) * USEC_PER_SEC)
+
+typedef struct Window Window;
+
+/* sorted: median, mad and robust zscore will be asked for. */
+int window_new(int64_t length_us, bool sorted, Window **ret) _must_check_;
+Window *window_free(Window *w);
+DEFINE_CLEANUP(Window *, window_free);
+
+/* now_us does not go back. -ENOMEM: the value is not in. */
+int window_add(Window *w, double value, int64_t now_us) _must_check_;
+/* Drops the panes that have left by now_us: call before asking. */
+void window_advance(Window *w, int64_t now_us);
+void window_clear(Window *w);
+/* When the oldest pane leaves; INT64_MAX where the window is empty. */
+int64_t window_leaves(const Window *w);
+size_t window_memory(const Window *w); /* bytes */
+
+/* Each is NaN (unknown) where the window holds too little for it: no value; for those marked 2 or 3 fewer than that many
+ * values; where it says so, no spread. */
+double window_count(const Window *w); /* 0 where it is empty */
+double window_mean(const Window *w);
+double window_min(const Window *w);
+double window_max(const Window *w);
+double window_stddev(const Window *w); /* 2; of the population */
+double window_delta(const Window *w);  /* 2; newest less oldest value */
+double window_rate(const Window *w);   /* 2; delta by the seconds between the two */
+/* 3; how many standard deviations the newest value is from the mean of those before it; unknown without spread */
+double window_zscore(const Window *w);
+/* Exponentially weighted mean with the length as its time constant, also over what has left the window */
+double window_ewma(const Window *w);
+/* 2; mean absolute difference of successive values */
+double window_noise(const Window *w);
+double window_median(const Window *w);
+double window_mad(const Window *w); /* median absolute deviation from the median, not scaled */
+/* 3; (newest - median) / (1.4826 * mad); unknown without spread */
+double window_robust_zscore(const Window *w);
+/* 1 where values cover nine tenths of the length, at least 5 of them, all equal; 0 where two differ; else NaN */
+double window_stuck(const Window *w);
