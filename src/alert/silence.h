@@ -2,7 +2,7 @@
 #pragma once
 
 #include "alert/filter.h"
-#include "base/heap.h"
+#include "base/clock.h"
 
 enum { SILENCES_MAX = 256, SILENCE_ID_MAX = 24, SILENCE_WHY_MAX = 160 };
 
