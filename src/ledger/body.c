@@ -18,6 +18,8 @@
         { key, kind, offsetof(type, member) }
 #define CHOICE(key, type, member, last)                                                                     \
         { key, FIELD_ENUM, offsetof(type, member), last }
+#define MAYBE_CHOICE(key, type, member, last)                                                               \
+        { key, FIELD_ENUM, offsetof(type, member), last, .optional = true }
 #define MAYBE_TEXT(key, type, member)                                                                       \
         { key, FIELD_TEXT, offsetof(type, member), sizeof(((type *) NULL)->member), .optional = true }
 #define MAYBE(key, kind, type, member)                                                                      \
@@ -37,7 +39,7 @@ static const Field reading_fields[] = {
 static const Field key_fields[] = {
         WHEN(KeyBody),
         TEXT(5, KeyBody, subject),
-        CHOICE(6, KeyBody, kind, SUBJECT_DEVICE),
+        CHOICE(6, KeyBody, kind, SUBJECT_GROUP),
         BLOB(7, KeyBody, key),
         BLOB(8, KeyBody, commitment),
 };
@@ -71,12 +73,20 @@ static const Field alert_fields[] = {
         TEXT(6, AlertBody, event.rule),
         BLOB(7, AlertBody, event.rule_hash),
         CHOICE(8, AlertBody, event.priority, PRIORITY_HIGH),
-        CHOICE(9, AlertBody, event.state, ALERT_RESOLVED),
+        CHOICE(9, AlertBody, event.state, ALERT_ACKNOWLEDGED),
         MAYBE_TEXT(10, AlertBody, subject),
         MAYBE(11, FIELD_DOUBLE, AlertBody, event.value),
         MEMBER(12, FIELD_INT64, AlertBody, event.since_us),
         MEMBER(13, FIELD_INT64, AlertBody, event.time_us),
         MAYBE_TEXT(14, AlertBody, event.summary),
+        MAYBE_CHOICE(15, AlertBody, event.transition, TRANSITION_UNDELIVERED),
+        MAYBE(16, FIELD_TIME, AlertBody, event.raised_us),
+        MAYBE(17, FIELD_TIME, AlertBody, event.ended_us),
+        MAYBE_TEXT(18, AlertBody, event.labels),
+        MAYBE_TEXT(19, AlertBody, event.who),
+        MAYBE_TEXT(20, AlertBody, event.note),
+        MAYBE_TEXT(21, AlertBody, event.receiver),
+        MAYBE(22, FIELD_UINT32, AlertBody, event.step),
 };
 
 static const Field assign_fields[] = {
@@ -112,6 +122,31 @@ static const Field access_fields[] = {
         MAYBE(10, FIELD_TIME, AccessBody, to_us),
 };
 
+static const Field attribute_fields[] = {
+        WHEN(AttributeBody),
+        TEXT(5, AttributeBody, subject),
+        TEXT(6, AttributeBody, name),
+        MAYBE_TEXT(7, AttributeBody, value),
+        MEMBER(8, FIELD_UINT32, AttributeBody, uid),
+        MAYBE_TEXT(9, AttributeBody, why),
+};
+
+static const Field silence_fields[] = {
+        WHEN(SilenceBody),
+        TEXT(5, SilenceBody, id),
+        MAYBE(6, FIELD_BOOL, SilenceBody, over),
+        MEMBER(7, FIELD_INT64, SilenceBody, from_us),
+        MEMBER(8, FIELD_INT64, SilenceBody, until_us),
+        MAYBE_TEXT(9, SilenceBody, rule),
+        MAYBE_TEXT(10, SilenceBody, subject),
+        MAYBE_TEXT(11, SilenceBody, label),
+        MAYBE_TEXT(12, SilenceBody, labels),
+        MAYBE(13, FIELD_UINT16, SilenceBody, priorities),
+        MAYBE(14, FIELD_UINT16, SilenceBody, kinds),
+        MAYBE_TEXT(15, SilenceBody, who),
+        MAYBE_TEXT(16, SilenceBody, why),
+};
+
 /* clang-format off: one line a body */
 #define BODY(noun, type)                                                                                    \
         static const Layout noun##_layout = { noun##_fields, ELEMENTS(noun##_fields), sizeof(type) };       \
@@ -133,6 +168,8 @@ BODY(assign, AssignBody)
 BODY(clock, ClockBody)
 BODY(config, ConfigBody)
 BODY(access, AccessBody)
+BODY(attribute, AttributeBody)
+BODY(silence, SilenceBody)
 
 static const Layout *const layouts[] = {
         [ENTRY_READING] = &reading_layout,
@@ -144,6 +181,8 @@ static const Layout *const layouts[] = {
         [ENTRY_CLOCK] = &clock_layout,
         [ENTRY_CONFIG] = &config_layout,
         [ENTRY_ACCESS] = &access_layout,
+        [ENTRY_ATTRIBUTE] = &attribute_layout,
+        [ENTRY_SILENCE] = &silence_layout,
 };
 
 int body_check(EntryType type, Bytes body) {

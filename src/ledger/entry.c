@@ -16,6 +16,8 @@ static const char *const type_names[] = {
         [ENTRY_CLOCK] = "CLOCK",
         [ENTRY_CONFIG] = "CONFIG",
         [ENTRY_ACCESS] = "ACCESS",
+        [ENTRY_ATTRIBUTE] = "ATTRIBUTE",
+        [ENTRY_SILENCE] = "SILENCE",
 };
 
 const char *entry_type_name(EntryType t) {

@@ -24,6 +24,8 @@ static int read_and_write(EntryType type, Bytes body, CborWriter *w) {
                 CASE(ENTRY_CLOCK, clock, ClockBody)
                 CASE(ENTRY_CONFIG, config, ConfigBody)
                 CASE(ENTRY_ACCESS, access, AccessBody)
+                CASE(ENTRY_ATTRIBUTE, attribute, AttributeBody)
+                CASE(ENTRY_SILENCE, silence, SilenceBody)
         case ENTRY_ERASE:
                 break;
         }

@@ -62,7 +62,7 @@ static void an_entry_has_the_documented_bytes(void **state) {
 }
 
 static void an_entry_reads_as_it_was_written(void **state) {
-        for (int type = ENTRY_READING; type <= ENTRY_ACCESS; type++) {
+        for (int type = ENTRY_READING; type <= ENTRY_SILENCE; type++) {
                 ZEROED(Entry, e);
                 ZEROED(Entry, again);
                 uint8_t bytes[ENTRY_SIZE];
@@ -85,7 +85,7 @@ static void other_versions_types_and_flags_are_refused(void **state) {
                 for (unsigned v = 0; v < 256; v++) {
                         uint8_t was = bytes[i];
                         bytes[i] = (uint8_t) v;
-                        int want = v == was || (i == 1 && v >= 1 && v <= 10) ? 0 : -EBADMSG;
+                        int want = v == was || (i == 1 && v >= 1 && v <= 12) ? 0 : -EBADMSG;
                         assert_int_equal(entry_decode(bytes, &e), want);
                         bytes[i] = was;
                 }
@@ -103,9 +103,10 @@ static void a_sealed_body_needs_a_key(void **state) {
 
 static void names_of_types_events_and_reasons_end(void **state) {
         assert_string_equal(entry_type_name(ENTRY_READING), "READING");
-        assert_string_equal(entry_type_name(ENTRY_ACCESS), "ACCESS");
+        assert_string_equal(entry_type_name(ENTRY_ATTRIBUTE), "ATTRIBUTE");
+        assert_string_equal(entry_type_name(ENTRY_SILENCE), "SILENCE");
         assert_null(entry_type_name((EntryType) 0));
-        assert_null(entry_type_name((EntryType) 11));
+        assert_null(entry_type_name((EntryType) 13));
         assert_string_equal(gap_reason_name(GAP_STORE), "store");
         assert_null(gap_reason_name((GapReason) (GAP_STORE + 1)));
         assert_string_equal(clock_event_name(CLOCK_LOST), "lost");
@@ -134,7 +135,7 @@ static void names_of_types_events_and_reasons_end(void **state) {
                         assert_int_equal(body_get_##noun(BYTES(other, n), &(body)), -EBADMSG);              \
                 other[len] = 0;                                                                             \
                 assert_int_equal(body_get_##noun(BYTES(other, len + 1), &(body)), -EBADMSG);                \
-                for (int t = 0; t <= ENTRY_ACCESS + 1; t++)                                                 \
+                for (int t = 0; t <= ENTRY_SILENCE + 1; t++)                                                \
                         assert_int_equal(body_check((EntryType) t, BYTES(data, len)),                       \
                                         t == (type) ? 0 : -EBADMSG);                                        \
                 for (size_t bit = 0; bit < 8 * len; bit++) {                                                \
@@ -184,6 +185,8 @@ static void keys_and_seals_read_as_they_were_written(void **state) {
         fill(&k.commitment, sizeof k.commitment, 2);
         ROUND_TRIP(key, k, k_again);
         ONLY_ITSELF(key, ENTRY_KEY, k_again);
+        k.kind = SUBJECT_GROUP;
+        ROUND_TRIP(key, k, k_again);
 
         ZEROED(SealBody, s);
         ZEROED(SealBody, s_again);
@@ -227,11 +230,85 @@ static void gaps_and_alerts_read_as_they_were_written(void **state) {
         a.event.state = ALERT_ACTIVE;
         a.event.value = 84.5;
         a.event.since_us = noon.wall_us - 10 * USEC_PER_SEC;
-        a.event.time_us = noon.wall_us;
+        a.event.raised_us = a.event.time_us = noon.wall_us;
+        a.event.ended_us = TIME_NONE;
         strcpy(a.event.summary, "SpO2 84.5 % in Bett 7, Zimmer \xc3\xbc");
         strcpy(a.subject, "stay-0421");
         ROUND_TRIP(alert, a, a_again);
         ONLY_ITSELF(alert, ENTRY_ALERT, a_again);
+
+        a.event.state = ALERT_ACKNOWLEDGED;
+        a.event.transition = TRANSITION_UNDELIVERED;
+        a.event.ended_us = noon.wall_us;
+        strcpy(a.event.labels, "floor=3,team=respiratory");
+        strcpy(a.event.who, "webhook:anna");
+        strcpy(a.event.note, "7-1/2: timed out");
+        strcpy(a.event.receiver, "pager");
+        a.event.step = 3;
+        ROUND_TRIP(alert, a, a_again);
+        ONLY_ITSELF(alert, ENTRY_ALERT, a_again);
+}
+
+/* Every text as long as it may be, and room for the seal. */
+static void the_longest_alert_has_room(void **state) {
+        ZEROED(AlertBody, a);
+        ZEROED(AlertBody, again);
+
+        set_time(&a.when);
+        a.event.value = 0.1;
+        a.event.state = ALERT_ACKNOWLEDGED;
+        a.event.transition = TRANSITION_UNDELIVERED;
+        a.event.since_us = a.event.raised_us = a.event.ended_us = a.event.time_us = INT64_MAX;
+        a.event.step = UINT32_MAX;
+        memset(a.event.id, 'x', sizeof a.event.id - 1);
+        memset(a.event.rule, 'x', sizeof a.event.rule - 1);
+        memset(a.event.summary, 'x', sizeof a.event.summary - 1);
+        memset(a.event.labels, 'x', sizeof a.event.labels - 1);
+        memset(a.event.who, 'x', sizeof a.event.who - 1);
+        memset(a.event.note, 'x', sizeof a.event.note - 1);
+        memset(a.event.receiver, 'x', sizeof a.event.receiver - 1);
+        memset(a.subject, 'x', sizeof a.subject - 1);
+        ROUND_TRIP(alert, a, again);
+        print_message("# the longest alert's body is %zu bytes\n", len);
+        assert_true(len <= 1024);
+}
+
+static void attributes_and_silences_read_as_they_were_written(void **state) {
+        ZEROED(AttributeBody, a);
+        ZEROED(AttributeBody, a_again);
+        set_time(&a.when);
+        strcpy(a.subject, "stay-0421");
+        strcpy(a.name, "spo2_low");
+        strcpy(a.value, "86");
+        a.uid = 1000;
+        strcpy(a.why, "COPD");
+        ROUND_TRIP(attribute, a, a_again);
+        ONLY_ITSELF(attribute, ENTRY_ATTRIBUTE, a_again);
+        memset(a.value, 0, sizeof a.value);
+        memset(a.why, 0, sizeof a.why);
+        ROUND_TRIP(attribute, a, a_again);
+        ONLY_ITSELF(attribute, ENTRY_ATTRIBUTE, a_again);
+
+        ZEROED(SilenceBody, s);
+        ZEROED(SilenceBody, s_again);
+        set_time(&s.when);
+        strcpy(s.id, "5f1c0a93");
+        s.over = true;
+        s.from_us = noon.wall_us;
+        s.until_us = noon.wall_us + 600 * USEC_PER_SEC;
+        ROUND_TRIP(silence, s, s_again);
+        ONLY_ITSELF(silence, ENTRY_SILENCE, s_again);
+        s.over = false;
+        strcpy(s.rule, "SpO2*");
+        strcpy(s.subject, "stay-0421");
+        strcpy(s.label, "Bed 7");
+        strcpy(s.labels, "team=respiratory");
+        s.priorities = 1 << PRIORITY_LOW | 1 << PRIORITY_MEDIUM;
+        s.kinds = 1 << SUBJECT_PATIENT;
+        strcpy(s.who, "uid:1000");
+        strcpy(s.why, "suction");
+        ROUND_TRIP(silence, s, s_again);
+        ONLY_ITSELF(silence, ENTRY_SILENCE, s_again);
 }
 
 static void what_is_absent_reads_as_absent(void **state) {
@@ -239,10 +316,13 @@ static void what_is_absent_reads_as_absent(void **state) {
         AlertBody again;
 
         a.event.value = NAN;
+        a.event.raised_us = a.event.ended_us = TIME_NONE;
         CborWriter w = cbor_writer(data, sizeof data);
         body_put_alert(&w, &a);
         assert_int_equal(body_get_alert(BYTES(data, w.len), &again), 0);
         assert_true(isnan(again.event.value));
+        assert_true(again.event.raised_us == TIME_NONE && again.event.ended_us == TIME_NONE);
+        assert_int_equal(again.event.transition, TRANSITION_RAISED);
         assert_string_equal(again.subject, "");
 
         ZEROED(AccessBody, c);
@@ -367,18 +447,38 @@ static void other_encodings_of_a_reading_are_refused(void **state) {
         assert_int_equal(get_hex("a7 0101  0202  031affffffff  056161  066162  08f93c00  0b19ffff"), 0);
 }
 
+/* With the byte at which an enum's last value stands one higher. */
+#define ONE_MORE(noun, at, last, body)                                                                      \
+        do {                                                                                                \
+                CborWriter w = cbor_writer(data, sizeof data);                                              \
+                body_put_##noun(&w, &(body));                                                               \
+                assert_int_equal(body_get_##noun(BYTES(data, w.len), &(body)), 0);                          \
+                assert_int_equal(data[at], last);                                                           \
+                data[at]++;                                                                                 \
+                assert_int_equal(body_get_##noun(BYTES(data, w.len), &(body)), -EBADMSG);                   \
+        } while (0)
+
 static void enums_end_at_their_last_value(void **state) {
         ZEROED(ClockBody, k);
-        ClockBody again;
+        ZEROED(KeyBody, key);
+        ZEROED(AssignBody, assign);
+        ZEROED(AlertBody, alert);
 
-        k.event = CLOCK_LOST;
-        CborWriter w = cbor_writer(data, sizeof data);
-        body_put_clock(&w, &k);
-        assert_int_equal(body_get_clock(BYTES(data, w.len), &again), 0);
         /* {1: 0, 2: 0, 3: 0, 5: event, ... */
-        assert_int_equal(data[8], CLOCK_LOST);
-        data[8]++;
-        assert_int_equal(body_get_clock(BYTES(data, w.len), &again), -EBADMSG);
+        k.event = CLOCK_LOST;
+        ONE_MORE(clock, 8, CLOCK_LOST, k);
+        /* {1: 0, 2: 0, 3: 0, 5: "", 6: kind, ... */
+        key.kind = SUBJECT_GROUP;
+        ONE_MORE(key, 10, SUBJECT_GROUP, key);
+        /* {1: 0, 2: 0, 3: 0, 5: "", 7: kind, ...: a group has no devices */
+        assign.kind = SUBJECT_DEVICE;
+        ONE_MORE(assign, 10, SUBJECT_DEVICE, assign);
+        /* {1: 0, 2: 0, 3: 0, 5: "", 6: "", 7: 32 bytes, 8: 0, 9: state, 11: 0, 12: 0, 13: 0, 15: transition} */
+        alert.event.state = ALERT_ACKNOWLEDGED;
+        alert.event.raised_us = alert.event.ended_us = TIME_NONE;
+        ONE_MORE(alert, 49, ALERT_ACKNOWLEDGED, alert);
+        alert.event.transition = TRANSITION_UNDELIVERED;
+        ONE_MORE(alert, 59, TRANSITION_UNDELIVERED, alert);
 }
 
 static void nothing_is_written_to_the_result_on_failure(void **state) {
@@ -416,6 +516,8 @@ int main(void) {
                 cmocka_unit_test(a_reading_is_small_and_reads_as_it_was_written),
                 cmocka_unit_test(keys_and_seals_read_as_they_were_written),
                 cmocka_unit_test(gaps_and_alerts_read_as_they_were_written),
+                cmocka_unit_test(the_longest_alert_has_room),
+                cmocka_unit_test(attributes_and_silences_read_as_they_were_written),
                 cmocka_unit_test(what_is_absent_reads_as_absent),
                 cmocka_unit_test(what_happens_to_the_gateway_reads_as_it_was_written),
                 cmocka_unit_test(what_could_not_be_read_back_is_not_written),

@@ -19,11 +19,68 @@ static AlertBody alert_body(void) {
                                 .state = ALERT_ACTIVE,
                                 .value = 84.1,
                                 .since_us = NOON,
+                                .raised_us = NOON + 2 * USEC_PER_SEC,
+                                .ended_us = TIME_NONE,
                                 .time_us = NOON + 2 * USEC_PER_SEC,
+                                .labels = "floor=3,team=respiratory",
                                 .summary = "SpO2 84.1 % in Bed 7" },
                 .subject = SUBJECT };
 
         memcpy(b.event.rule_hash, rule.bytes, sizeof rule.bytes);
+        return b;
+}
+
+/* The same one, later. */
+static AlertBody alert_acknowledged_body(void) {
+        AlertBody b = alert_body();
+
+        b.when = at(8);
+        b.event.state = ALERT_ACKNOWLEDGED;
+        b.event.transition = TRANSITION_ACKNOWLEDGED;
+        b.event.ended_us = NOON + 7 * USEC_PER_SEC;
+        b.event.time_us = NOON + 8 * USEC_PER_SEC;
+        strcpy(b.event.who, "uid:1000");
+        strcpy(b.event.note, "repositioned");
+        return b;
+}
+
+static AlertBody alert_delivered_body(void) {
+        AlertBody b = alert_body();
+
+        b.when = at(3);
+        b.event.transition = TRANSITION_DELIVERED;
+        b.event.time_us = NOON + 3 * USEC_PER_SEC;
+        strcpy(b.event.note, "1-7/1");
+        strcpy(b.event.receiver, "pager");
+        b.event.step = 2;
+        return b;
+}
+
+static AttributeBody attribute_body(void) {
+        return (AttributeBody){ .when = at(5), SUBJECT, "spo2_low", "86", 1000, "COPD, target 88 to 92 %" };
+}
+
+static SilenceBody silence_body(void) {
+        return (SilenceBody){ .when = at(6),
+                .id = "5f1c0a93",
+                .from_us = NOON + 6 * USEC_PER_SEC,
+                .until_us = NOON + 606 * USEC_PER_SEC,
+                .rule = "SpO2*",
+                .subject = SUBJECT,
+                .label = "Bed 7",
+                .labels = "team=respiratory",
+                .priorities = 1 << PRIORITY_LOW | 1 << PRIORITY_MEDIUM,
+                .kinds = 1 << SUBJECT_PATIENT,
+                .who = "uid:1000",
+                .why = "suction" };
+}
+
+static SilenceBody silence_over_body(void) {
+        SilenceBody b = silence_body();
+
+        b.when = at(606);
+        b.over = true;
+        b.who[0] = '\0';
         return b;
 }
 
@@ -93,13 +150,13 @@ static void check_hex(Vectors *v, const char *label, const void *data, size_t le
         check_text(v, label, want);
 }
 
-#define CHECK_BODY(v, noun, body)                                                                           \
+#define CHECK_BODY(v, noun, label, body)                                                                    \
         do {                                                                                                \
                 uint8_t _data[512];                                                                         \
                 CborWriter _w = cbor_writer(_data, sizeof _data);                                           \
                 body_put_##noun(&_w, &(body));                                                              \
                 assert_false(_w.overflow);                                                                  \
-                check_hex(v, "body-" #noun, _data, _w.len);                                                 \
+                check_hex(v, "body-" label, _data, _w.len);                                                 \
         } while (0)
 
 static void check_bodies(Vectors *v) {
@@ -112,16 +169,24 @@ static void check_bodies(Vectors *v) {
         ClockBody clock = clock_body();
         ConfigBody config = config_body();
         AccessBody access = access_body();
+        AttributeBody attribute = attribute_body();
+        SilenceBody silence = silence_body(), over = silence_over_body();
+        AlertBody acknowledged = alert_acknowledged_body(), delivered = alert_delivered_body();
 
-        CHECK_BODY(v, reading, reading);
-        CHECK_BODY(v, key, key);
-        CHECK_BODY(v, seal, seal);
-        CHECK_BODY(v, gap, gap);
-        CHECK_BODY(v, alert, alert);
-        CHECK_BODY(v, assign, assign);
-        CHECK_BODY(v, clock, clock);
-        CHECK_BODY(v, config, config);
-        CHECK_BODY(v, access, access);
+        CHECK_BODY(v, reading, "reading", reading);
+        CHECK_BODY(v, key, "key", key);
+        CHECK_BODY(v, seal, "seal", seal);
+        CHECK_BODY(v, gap, "gap", gap);
+        CHECK_BODY(v, alert, "alert", alert);
+        CHECK_BODY(v, alert, "alert-acknowledged", acknowledged);
+        CHECK_BODY(v, alert, "alert-delivered", delivered);
+        CHECK_BODY(v, assign, "assign", assign);
+        CHECK_BODY(v, clock, "clock", clock);
+        CHECK_BODY(v, config, "config", config);
+        CHECK_BODY(v, access, "access", access);
+        CHECK_BODY(v, attribute, "attribute", attribute);
+        CHECK_BODY(v, silence, "silence", silence);
+        CHECK_BODY(v, silence, "silence-over", over);
 }
 
 static void check_log(Vectors *v) {

@@ -53,7 +53,7 @@ def parse_entry(data):
     entry = Entry(data, entry_type, flags == SEALED, int.from_bytes(data[4:8], "big"), int.from_bytes(data[8:16], "big"),
                   data[16:32], data[32:])
     require(version == 1, "an entry of another version")
-    require(bodies.READING <= entry_type <= bodies.ACCESS, "an entry of an unknown type")
+    require(bodies.READING <= entry_type <= bodies.SILENCE, "an entry of an unknown type")
     require(flags in (0, SEALED), "an entry with an unknown flag")
     require(not entry.sealed or entry.key_id != NO_KEY, "a sealed entry without a key")
     return entry
