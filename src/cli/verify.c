@@ -136,20 +136,73 @@ static void print_reading(const ReadingBody *b) {
                 printf("  Flags:        %s\n", flags);
 }
 
-static void print_alert(const AlertBody *b) {
-        char time[CLOCK_TEXT_SIZE], rule[ALERT_NAME_MAX], summary[ALERT_SUMMARY_MAX];
+/* What a body leaves out is not printed. */
+static void print_text(const char *title, const char *text) {
+        char clean[TEXT_MAX];
 
-        text_clean(b->event.rule, rule, sizeof rule);
-        text_clean(b->event.summary, summary, sizeof summary);
-        clock_format(b->event.time_us, time);
-        printf("  The alert:    %s (%s priority) became %s at %s\n  Summary:      %s\n", rule,
-                        priority_name(b->event.priority), alert_state_name(b->event.state), time, summary);
+        if (!*text)
+                return;
+        text_clean(text, clean, sizeof clean);
+        printf("  %-13s %s\n", title, clean);
+}
+
+static void print_alert(const AlertBody *b) {
+        const AlertEvent *e = &b->event;
+        /* early alerts tell of no transition: their state does */
+        const char *what = e->transition == TRANSITION_RAISED ? alert_state_name(e->state)
+                                                              : alert_transition_name(e->transition);
+        char time[CLOCK_TEXT_SIZE], rule[ALERT_NAME_MAX];
+
+        text_clean(e->rule, rule, sizeof rule);
+        clock_format(e->time_us, time);
+        printf("  The alert:    %s (%s priority): %s at %s\n", rule, priority_name(e->priority), what, time);
+        print_text("Subject:", b->subject);
+        print_text("Summary:", e->summary);
+        print_text("Taken by:", e->who);
+        print_text("Note:", e->note);
+        print_text("Receiver:", e->receiver);
+}
+
+static void print_attribute(const AttributeBody *b) {
+        char name[ATTRIBUTE_NAME_MAX], value[ATTRIBUTE_VALUE_MAX];
+
+        text_clean(b->name, name, sizeof name);
+        text_clean(b->value, value, sizeof value);
+        if (*value)
+                printf("  Attribute:    %s is %s, says user %u\n", name, value, b->uid);
+        else
+                printf("  Attribute:    %s is taken away, says user %u\n", name, b->uid);
+        print_text("Subject:", b->subject);
+        print_text("Why:", b->why);
+}
+
+static void print_silence(const SilenceBody *b) {
+        char id[sizeof b->id], from[CLOCK_TEXT_SIZE], until[CLOCK_TEXT_SIZE];
+
+        text_clean(b->id, id, sizeof id);
+        clock_format(b->from_us, from);
+        clock_format(b->until_us, until);
+        printf("  The silence:  %s, %s %s until %s\n", id, b->over ? "over, was from" : "from", from, until);
+        print_text("Rule:", b->rule);
+        print_text("Subject:", b->subject);
+        print_text("Label:", b->label);
+        print_text("Labels:", b->labels);
+        for (int p = PRIORITY_TECHNICAL; p <= PRIORITY_HIGH; p++)
+                if (b->priorities & 1U << p)
+                        print_text("Priority:", priority_name((Priority) p));
+        for (int k = SUBJECT_PATIENT; k <= SUBJECT_GROUP; k++)
+                if (b->kinds & 1U << k)
+                        print_text("Kind:", subject_kind_name((SubjectKind) k));
+        print_text(b->over ? "Ended by:" : "Begun by:", b->who);
+        print_text("Why:", b->why);
 }
 
 static void print_body(const Verified *v) {
         const Bytes plain = BYTES(v->plain, v->plain_len);
         ReadingBody reading;
         AlertBody alert;
+        AttributeBody attribute;
+        SilenceBody silence;
 
         if (v->plain_len == 0)
                 puts("  Its content is sealed and not disclosed: the proof shows that it is there "
@@ -159,6 +212,10 @@ static void print_body(const Verified *v) {
                 print_reading(&reading);
         else if (v->proof.entry.type == ENTRY_ALERT && body_get_alert(plain, &alert) == 0)
                 print_alert(&alert);
+        else if (v->proof.entry.type == ENTRY_ATTRIBUTE && body_get_attribute(plain, &attribute) == 0)
+                print_attribute(&attribute);
+        else if (v->proof.entry.type == ENTRY_SILENCE && body_get_silence(plain, &silence) == 0)
+                print_silence(&silence);
         else
                 printf("  Its content is %zu bytes of CBOR (see ledger-format).\n", v->plain_len);
 }
