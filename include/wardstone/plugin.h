@@ -2,9 +2,9 @@
  *
  * A plugin is a shared object that the program wardstone-worker loads, one process a connector. All of its
  * functions are called from one thread, one at a time, never from two. It may start threads of its own; they
- * may call host->log and host->acknowledge and nothing else of the host. It may be killed at any instruction: on a missed deadline
- * the process gets SIGKILL and a new one is started. SIGTERM and SIGINT are ignored in it: the gateway
- * decides when a worker ends.
+ * may call host->log and host->acknowledge and nothing else of the host. It may be killed at any
+ * instruction: on a missed deadline the process gets SIGKILL and a new one is started. SIGTERM and SIGINT
+ * are ignored in it: the gateway decides when a worker ends.
  *
  * Secrets are read by the plugin (files, $CREDENTIALS_DIRECTORY): they exist in this process only and are
  * never written to the log or to the saved state in the clear. Standard output and error end up in the
@@ -37,6 +37,9 @@ enum wardstone_level {
 
 enum { WARDSTONE_STATE_MAX = 32 * 1024 };
 
+/* Bytes of what acknowledge() takes, each with its NUL. */
+enum { WARDSTONE_ALERT_ID_MAX = 40, WARDSTONE_WHO_MAX = 64, WARDSTONE_NOTE_MAX = 160 };
+
 /* Given to open(), valid until close() has returned. */
 struct wardstone_host {
         const char *name;      /* the connector's name in the configuration */
@@ -61,8 +64,10 @@ struct wardstone_host {
 
         /* Somebody who is entitled to (the plugin has made sure of that) acknowledges an alert over this
          * channel. who: a name for the record, which the gateway keeps as "<connector>:<who>"; note: what
-         * they said, or NULL. Notification plugins only, from any thread. WARDSTONE_OK says that it was
-         * handed over; that the alert is acknowledged is told to all who know of it, by deliver(). */
+         * they said, or NULL; a note that is too long is cut. Notification plugins only, from any thread;
+         * never waits. WARDSTONE_OK says that it was handed over; that the alert is acknowledged is told to
+         * all who know of it, by deliver(). WARDSTONE_RETRY: the gateway is too busy. WARDSTONE_CONFIGURATION:
+         * an id or a name that is empty, too long or not printable UTF-8. No text is kept of either. */
         int (*acknowledge)(const struct wardstone_host *host, const char *alert, const char *who,
                         const char *note);
 

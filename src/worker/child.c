@@ -166,7 +166,7 @@ static int reply_to(Child *c, const json_t *message, const char *plugin) {
         } else {
                 result = child_load(c, plugin);
                 if (result == WARDSTONE_OK)
-                        result = child_open(c, message);
+                        result = child_open(c, message, reply);
         }
         int r = result_to_errno(c, result);
         if (r < 0) {
@@ -187,6 +187,7 @@ int child_serve(Child *c, const char *plugin) {
         c->host.log = host_log;
         c->host.save = host_save;
         c->host.load = host_load;
+        c->host.acknowledge = child_acknowledge;
         c->host.context = c;
         while (r == 0 && !c->abandoned) {
                 json_t *message = receive_message(c);

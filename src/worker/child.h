@@ -1,7 +1,8 @@
 /* The worker process: loads one plugin, then answers one message after the other until the socket is closed.
  *
  * Messages are JSON objects, one a datagram: {"id": N, "op": OP, ...} in, {"id": N, "r": 0 or negative
- * errno, ...} out. Within a call the plugin may ask: {"request": {...}} out, {"answer": {...}} in. */
+ * errno, ...} out. Within a call the plugin may ask: {"request": {...}} out, {"answer": {...}} in. At any time
+ * its threads may say something that nobody answers: {"said": {...}} out. */
 #pragma once
 
 #include <assert.h>
@@ -39,10 +40,14 @@ struct Child {
 
 /* Loads the plugin and checks its ABI number: sets chain or notify, and operations. A wardstone_result. */
 int child_load(Child *c, const char *path);
-int child_open(Child *c, const json_t *args);
+/* reply says what the gateway has to know of the plugin: {"refresh": true} where it has a refresh(). */
+int child_open(Child *c, const json_t *args, json_t *reply);
 void child_close(Child *c);
 
 /* Serves until the gateway closes the socket: 0, or a negative errno where it can't be served any more. */
 int child_serve(Child *c, const char *plugin);
 /* json_string(), with what is not UTF-8 replaced. */
 json_t *child_text(const char *text);
+/* The host's acknowledge(). */
+int child_acknowledge(
+                const struct wardstone_host *host, const char *alert, const char *who, const char *note);

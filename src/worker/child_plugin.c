@@ -84,16 +84,34 @@ static int run_anchor(Child *c, const json_t *args, json_t *reply) {
 }
 
 static int run_deliver(Child *c, const json_t *args, json_t *reply) {
-        const json_t *event = json_object_get(args, "event");
-        _cleanup_free_ char *text = event ? json_dumps(event, JSON_COMPACT) : NULL;
+        const json_t *notice = json_object_get(args, "notice");
+        _cleanup_free_ char *text = json_is_object(notice) ? json_dumps(notice, JSON_COMPACT) : NULL;
 
         return text ? c->notify->deliver(c->self, text) : malformed(c);
+}
+
+static int run_refresh(Child *c, const json_t *args, json_t *reply) {
+        json_t *alerts;
+        int first, last;
+
+        if (json_unpack((json_t *) args, "{s:b,s:b,s:o}", "first", &first, "last", &last, "alerts",
+                            &alerts) < 0 ||
+                        !json_is_array(alerts))
+                return malformed(c);
+        if (!c->notify->refresh)
+                return WARDSTONE_OK;
+        json_t *part = json_pack("{s:b,s:b,s:O}", "first", first, "last", last, "alerts", alerts);
+        _cleanup_free_ char *text = part ? json_dumps(part, JSON_COMPACT) : NULL;
+        json_decref(part);
+        return text ? c->notify->refresh(c->self, text)
+                    : c->host.fail(&c->host, WARDSTONE_RETRY, "out of memory");
 }
 
 static const Operation chain_operations[] = { { "head", run_head }, { "anchor", run_anchor },
         { "poll", run_poll }, { NULL, NULL } };
 
-static const Operation notify_operations[] = { { "deliver", run_deliver }, { NULL, NULL } };
+static const Operation notify_operations[] = { { "deliver", run_deliver }, { "refresh", run_refresh },
+        { NULL, NULL } };
 
 static int check_abi(Child *c, const char *path, uint32_t has, uint32_t wants) {
         if (has == wants)
@@ -121,7 +139,7 @@ int child_load(Child *c, const char *path) {
                         "%s: exports neither wardstone_chain_plugin nor wardstone_notify_plugin", path);
 }
 
-int child_open(Child *c, const json_t *args) {
+int child_open(Child *c, const json_t *args, json_t *reply) {
         const json_t *settings = json_object_get(args, "config");
         _cleanup_free_ char *config = settings ? json_dumps(settings, JSON_COMPACT) : NULL;
         void *self = NULL;
@@ -135,6 +153,8 @@ int child_open(Child *c, const json_t *args) {
         if (r == WARDSTONE_OK && !self)
                 return c->host.fail(&c->host, WARDSTONE_CONFIGURATION, "plugin's open() gave no object");
         c->self = r == WARDSTONE_OK ? self : NULL;
+        if (r == WARDSTONE_OK && c->notify && c->notify->refresh)
+                (void) json_object_set_new(reply, "refresh", json_true());
         return r;
 }
 

@@ -4,7 +4,8 @@
  * backoff.
  *
  * The process is blocking and simple: one message is with it at a time, the rest wait here. What it sends
- * must be the reply to that message or a request within it; anything else ends it. */
+ * must be the reply to that message, a request within it, or something well-formed that it says unasked;
+ * anything else ends it. */
 #include "worker/worker.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "worker/launch.h"
+#include "worker/said.h"
 
 #define HEALTHY_AFTER_US (60 * USEC_PER_SEC) /* ready for that long: the next failure counts as the first */
 #define EXIT_GRACE_US    (1 * USEC_PER_SEC)  /* from the closed socket to the end of the process */
@@ -58,6 +60,10 @@ struct Worker {
         unsigned failures;
         bool backoff_over;
         uint64_t ready_since;
+        bool refreshes;
+        uint64_t said_since; /* the second that is being counted */
+        unsigned said;       /* in it */
+        uint64_t dropped;
 
         char buffer[WORKER_MESSAGE_MAX];
 };
@@ -232,6 +238,23 @@ static void handle_request(Worker *w, const json_t *request) {
         json_decref(answer);
 }
 
+static void handle_said(Worker *w, const json_t *said) {
+        uint64_t now = now_us(w);
+
+        if (!said_is_valid(said)) {
+                worker_fail(w, -ECONNRESET, "worker said something malformed");
+                return;
+        }
+        if (now - w->said_since >= (uint64_t) USEC_PER_SEC) {
+                w->said_since = now;
+                w->said = 0;
+        }
+        if (++w->said > WORKER_SAID_MAX)
+                w->dropped++;
+        else if (w->callbacks.said)
+                w->callbacks.said(w->callbacks.userdata, w, said);
+}
+
 static void handle_opened(Worker *w, int r, const json_t *reply) {
         const char *error = json_string_value(json_object_get(reply, "error"));
 
@@ -240,6 +263,7 @@ static void handle_opened(Worker *w, int r, const json_t *reply) {
                 return;
         }
         w->ready_since = now_us(w);
+        w->refreshes = json_is_true(json_object_get(reply, "refresh"));
         set_state(w, WORKER_READY, NULL);
         send_next(w);
 }
@@ -283,11 +307,14 @@ static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
                 return 0;
         }
         json_t *message = json_loadb(w->buffer, (size_t) n, JSON_REJECT_DUPLICATES, NULL);
-        const json_t *request = json_object_get(message, "request");
+        const json_t *request = json_object_get(message, "request"),
+                     *said = json_object_get(message, "said");
         if (!json_is_object(message))
                 worker_fail(w, -ECONNRESET, "worker sent a malformed message");
         else if (request)
                 handle_request(w, request);
+        else if (said)
+                handle_said(w, said);
         else
                 handle_reply(w, message);
         json_decref(message);
@@ -402,6 +429,14 @@ const char *worker_name(const Worker *w) {
 
 WorkerState worker_state(const Worker *w) {
         return w->state;
+}
+
+bool worker_refreshes(const Worker *w) {
+        return w->refreshes;
+}
+
+uint64_t worker_dropped(const Worker *w) {
+        return w->dropped;
 }
 
 size_t worker_pending(const Worker *w) {

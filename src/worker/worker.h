@@ -3,6 +3,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <systemd/sd-event.h>
 
 #include "base/error.h"
@@ -31,9 +32,10 @@ typedef struct WorkerCallbacks {
          * (new reference), or NULL: worker_answer() follows, within the call's deadline. May itself be
          * NULL: nothing is granted. */
         json_t *(*request)(void *userdata, Worker *w, const json_t *request);
-        /* What the plugin says unasked, at any time while it is ready: {"op": "acknowledge", "alert", "who",
-         * "note"}. At most WORKER_SAID_MAX a second are passed on, the others are dropped and logged. May be
-         * NULL. */
+        /* What the plugin says unasked, at any time from its open() on, also while a call is under way:
+         * {"op": "acknowledge", "alert", "who", "note"}, all of them printable texts within the limits of
+         * wardstone/plugin.h, the note may be empty. At most WORKER_SAID_MAX a second are passed on, the
+         * others are dropped and counted (worker_dropped()). May be NULL. */
         void (*said)(void *userdata, Worker *w, const json_t *said);
         void *userdata;
 } WorkerCallbacks;
@@ -52,6 +54,10 @@ DEFINE_CLEANUP(Worker *, worker_free);
 
 const char *worker_name(const Worker *w);
 WorkerState worker_state(const Worker *w);
+/* The plugin has a refresh(): known from the first time it was ready on. */
+bool worker_refreshes(const Worker *w);
+/* What it said too fast, since the start. */
+uint64_t worker_dropped(const Worker *w);
 /* Calls in flight; at most 64, then worker_call gives -EBUSY. */
 size_t worker_pending(const Worker *w);
 /* Sends {"op": op, ...args}; fn is called exactly once, never from within. -ENOTCONN while not ready.

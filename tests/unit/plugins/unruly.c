@@ -53,6 +53,10 @@ static int obey(const struct wardstone_host *host, const char *command, struct w
                 say("no JSON");
         if (strcmp(command, "unasked") == 0)
                 say("{\"id\":4711,\"r\":0}");
+        if (strncmp(command, "say:", 4) == 0)
+                say(command + 4);
+        if (strcmp(command, "acknowledge") == 0)
+                return host->acknowledge(host, "alert", "anna", NULL);
         if (strcmp(command, "oversize") == 0)
                 (void) !send(SOCKET, oversize, sizeof oversize, MSG_NOSIGNAL);
         if (strcmp(command, "beg") == 0)
