@@ -24,12 +24,6 @@ static const Option prove_options[] = {
         { NULL },
 };
 
-static const char *text_of(const json_t *row, const char *key) {
-        const char *text = json_string_value(json_object_get(row, key));
-
-        return text ? text : "";
-}
-
 static void print_field(const char *title, const json_t *value, bool is_time) {
         char text[TEXT_MAX];
 
@@ -65,7 +59,7 @@ static int print_block(const json_t *row) {
 
         for (size_t i = 0; i < ELEMENTS(fields); i++)
                 print_field(fields[i].title, json_object_get(row, fields[i].key), fields[i].is_time);
-        printf("\n%s\n", text_of(row, "note"));
+        printf("\n%s\n", row_text(row, "note"));
         if (table_new(stdout, columns, ELEMENTS(columns), &table) < 0)
                 return -ENOMEM;
         for (size_t i = 0; i < json_array_size(entries); i++)
@@ -73,11 +67,6 @@ static int print_block(const json_t *row) {
                         return -ENOMEM;
         table_flush(table);
         return 0;
-}
-
-static void print_json(const json_t *row) {
-        (void) json_dumpf(row, stdout, JSON_COMPACT);
-        putchar('\n');
 }
 
 static int run_block(const Invocation *in, Error *e) {
@@ -94,7 +83,7 @@ static int run_block(const Invocation *in, Error *e) {
                 return r;
         if (!in->json)
                 return print_block(row) < 0 ? error_set(e, -ENOMEM, "out of memory") : 0;
-        print_json(row);
+        row_print_json(row);
         return 0;
 }
 
@@ -106,11 +95,11 @@ static int run_checkpoint(const Invocation *in, Error *e) {
         if (r < 0)
                 return r;
         if (in->json)
-                print_json(row);
+                row_print_json(row);
         else if (v->key)
-                puts(text_of(row, "verifier_key"));
+                puts(row_text(row, "verifier_key"));
         else
-                fputs(text_of(row, "note"), stdout);
+                fputs(row_text(row, "note"), stdout);
         return 0;
 }
 
@@ -128,7 +117,7 @@ static int run_prove(const Invocation *in, Error *e) {
         r = client_call(in->socket, request, &row, e);
         if (r < 0)
                 return r;
-        const char *proof = text_of(row, "proof");
+        const char *proof = row_text(row, "proof");
         if (!*proof)
                 return error_set(e, -EBADMSG, "the daemon sent no proof");
         if (v->output) {
@@ -138,7 +127,7 @@ static int run_prove(const Invocation *in, Error *e) {
                         return r;
         }
         if (in->json)
-                print_json(row);
+                row_print_json(row);
         else if (v->output)
                 printf("%s: proof of entry %llu; check it with: wardstone verify %s\n", v->output,
                                 (unsigned long long) index, v->output);

@@ -30,6 +30,10 @@ void request_flag(json_t **request, const char *key, bool value) {
         set(request, key, json_boolean(value));
 }
 
+void request_object(json_t **request, const char *key, json_t *value) {
+        set(request, key, json_incref(value));
+}
+
 void request_time(json_t **request, const char *key, int64_t wall_us) {
         char text[CLOCK_TEXT_SIZE];
 
@@ -37,6 +41,17 @@ void request_time(json_t **request, const char *key, int64_t wall_us) {
                 return;
         clock_format(wall_us, text);
         request_text(request, key, text);
+}
+
+const char *row_text(const json_t *row, const char *key) {
+        const char *text = json_string_value(json_object_get(row, key));
+
+        return text ? text : "";
+}
+
+void row_print_json(const json_t *row) {
+        (void) json_dumpf(row, stdout, JSON_COMPACT);
+        putchar('\n');
 }
 
 static int print_row(const RowsView *view, Table *table, const Client *c, const json_t *row) {

@@ -10,8 +10,15 @@
 void request_text(json_t **request, const char *key, const char *text);
 void request_number(json_t **request, const char *key, int64_t value);
 void request_flag(json_t **request, const char *key, bool value);
+/* Takes a reference of its own. */
+void request_object(json_t **request, const char *key, json_t *value);
 void request_time(json_t **request, const char *key, int64_t wall_us);
 json_t *request_new(const char *operation);
+
+/* The row's member as text, "" where it is none. */
+const char *row_text(const json_t *row, const char *key);
+/* On a line of its own, as --json has it. */
+void row_print_json(const json_t *row);
 
 typedef enum RowsFormat { ROWS_TABLE, ROWS_JSON, ROWS_CSV } RowsFormat;
 

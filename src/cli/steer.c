@@ -20,10 +20,9 @@ static int steer(const Invocation *in, json_t *request, const char *done, Error 
         int r = client_call(in->socket, request, &row, e);
         if (r < 0)
                 return r;
-        if (in->json) {
-                (void) json_dumpf(row, stdout, JSON_COMPACT);
-                putchar('\n');
-        } else
+        if (in->json)
+                row_print_json(row);
+        else
                 puts(done);
         return 0;
 }
