@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdbool.h>
 
-enum { HELD_MAX = 200 };
+enum { HELD_MAX = 200, ID_SHOWN = 8 };
 
 struct Table {
         FILE *out;
@@ -81,6 +81,8 @@ static void cell_text(const Column *c, const json_t *row, char ret[static TEXT_M
                 text_time(value, ret, TEXT_MAX);
         else
                 text_json(value, ret, TEXT_MAX);
+        if (c->kind == COLUMN_ID)
+                ret[text_fit(ret, ID_SHOWN)] = '\0';
 }
 
 int table_add(Table *t, const json_t *row) {

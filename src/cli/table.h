@@ -12,6 +12,7 @@ typedef enum ColumnKind {
         COLUMN_TEXT,
         COLUMN_NUMBER, /* to the right */
         COLUMN_TIME,   /* microseconds as a UTC time */
+        COLUMN_ID,     /* the beginning of a long id: enough to name it by */
 } ColumnKind;
 
 typedef struct Column {

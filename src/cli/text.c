@@ -64,6 +64,27 @@ void text_age(double seconds, char ret[static CLOCK_TEXT_SIZE]) {
                 }
 }
 
+void text_offset(int64_t us, char ret[static CLOCK_TEXT_SIZE]) {
+        static const struct {
+                const char *name;
+                uint64_t us;
+        } units[] = { { "d", 86400000000 }, { "h", 3600000000 }, { "m", 60000000 }, { "s", 1000000 },
+                { "ms", 1000 }, { "us", 1 } };
+        uint64_t left = us < 0 ? -(uint64_t) us : (uint64_t) us;
+        size_t n = 0;
+
+        if (us < 0)
+                ret[n++] = '-';
+        for (size_t i = 0; i < ELEMENTS(units) && left > 0; i++)
+                if (left >= units[i].us) {
+                        n += (size_t) snprintf(ret + n, CLOCK_TEXT_SIZE - n, "%llu%s",
+                                        (unsigned long long) (left / units[i].us), units[i].name);
+                        left %= units[i].us;
+                }
+        if (us == 0)
+                (void) snprintf(ret, CLOCK_TEXT_SIZE, "0s");
+}
+
 void text_bytes(double bytes, char ret[static CLOCK_TEXT_SIZE]) {
         static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
         size_t i = 0;
@@ -89,6 +110,27 @@ static void join(const json_t *array, char *ret, size_t size) {
         }
 }
 
+static void join_members(const json_t *object, char *ret, size_t size) {
+        const char *name, *text;
+        size_t n = 0;
+        json_t *member;
+
+        json_object_foreach((json_t *) object, name, member) {
+                text = json_string_value(member); /* members of rows' objects are texts */
+                if (!text || n + 2 >= size)
+                        continue;
+                if (n > 0)
+                        ret[n++] = ',';
+                text_clean(name, ret + n, size - n);
+                n += strlen(ret + n);
+                if (n + 2 >= size)
+                        return;
+                ret[n++] = '=';
+                text_clean(text, ret + n, size - n);
+                n += strlen(ret + n);
+        }
+}
+
 void text_json(const json_t *value, char *ret, size_t size) {
         ret[0] = '\0';
         if (json_is_string(value))
@@ -101,6 +143,8 @@ void text_json(const json_t *value, char *ret, size_t size) {
                 (void) snprintf(ret, size, "%s", json_is_true(value) ? "yes" : "no");
         else if (json_is_array(value))
                 join(value, ret, size);
+        else if (json_is_object(value))
+                join_members(value, ret, size);
 }
 
 void text_time(const json_t *value, char *ret, size_t size) {
