@@ -46,7 +46,7 @@ typedef struct Cell {
 
 typedef struct Row {
         const json_t *json;
-        int rank; /* of its worst alert; -1: none */
+        int rank; /* of its worst alert, see alert_rank(); -1: none */
         char label[TEXT_MAX];
 } Row;
 
@@ -101,6 +101,23 @@ static int priority_rank(const json_t *alert) {
         return 0;
 }
 
+/* One that somebody takes care of, or that nobody is to be told of, comes behind all others. */
+static bool is_quiet(const json_t *alert) {
+        const char *state = json_string_value(json_object_get(alert, "state"));
+
+        return (state && streq(state, "acknowledged")) || json_object_get(alert, "silence");
+}
+
+enum { RANK_LOUD = ELEMENTS(priorities), RANKS = 2 * RANK_LOUD };
+
+static int alert_rank(const json_t *alert) {
+        return priority_rank(alert) + (is_quiet(alert) ? 0 : RANK_LOUD);
+}
+
+static const char *rank_style(int rank) {
+        return rank < 0 ? PLAIN : rank < RANK_LOUD ? DIM : priorities[rank - RANK_LOUD].style;
+}
+
 static int row_compare(const void *a, const void *b) {
         const Row *x = a, *y = b;
 
@@ -117,7 +134,7 @@ static void row_read(const json_t *json, Row *ret) {
         text_json(json_object_get(json, label && *label ? "label" : "subject"), ret->label,
                         sizeof ret->label);
         for (size_t i = 0; i < json_array_size(alerts); i++)
-                ret->rank = MAX(ret->rank, priority_rank(json_array_get(alerts, i)));
+                ret->rank = MAX(ret->rank, alert_rank(json_array_get(alerts, i)));
 }
 
 static bool has_cell(const Cell *cells, size_t n, const char *vital) {
@@ -212,33 +229,47 @@ static void print_cell(Pen *p, const json_t *vital) {
         pen_cell(p, DIM, spaced, AGE_WIDTH, false);
 }
 
+/* "high: SpO2Low 3m (ended, acknowledged)" */
+static void print_alert(Pen *p, const json_t *alert, const Stamp *now) {
+        const double since = json_number_value(json_object_get(alert, "since_us"));
+        const char *state = json_string_value(json_object_get(alert, "state"));
+        const bool taken = state && streq(state, "acknowledged");
+        const char *words[] = { json_object_get(alert, "ended") ? "ended" : NULL,
+                taken ? "acknowledged" : NULL, json_object_get(alert, "silence") ? "silenced" : NULL };
+        char rule[TEXT_MAX], text[2 * TEXT_MAX], age[CLOCK_TEXT_SIZE];
+        const char *before = " (";
+
+        text_json(json_object_get(alert, "rule"), rule, sizeof rule);
+        text_age(((double) now->wall_us - since) / 1e6, age);
+        int n = snprintf(text, sizeof text, "%s: %s %s", priorities[priority_rank(alert)].priority, rule,
+                        age);
+        for (size_t i = 0; i < ELEMENTS(words); i++)
+                if (words[i]) {
+                        n += snprintf(text + n, sizeof text - (size_t) n, "%s%s", before, words[i]);
+                        before = ", ";
+                }
+        (void) snprintf(text + n, sizeof text - (size_t) n, "%s", before[0] == ',' ? ")" : "");
+        pen_text(p, rank_style(alert_rank(alert)), text);
+        pen_pad(p, 2);
+}
+
 static void print_alerts(Pen *p, const Row *row) {
         const json_t *alerts = json_object_get(row->json, "alerts");
-        char rule[TEXT_MAX], text[2 * TEXT_MAX], age[CLOCK_TEXT_SIZE];
         Stamp now;
 
         clock_now(&now);
         pen_pad(p, 2);
-        for (int rank = (int) ELEMENTS(priorities) - 1; rank >= 0; rank--)
-                for (size_t i = 0; i < json_array_size(alerts); i++) {
-                        const json_t *alert = json_array_get(alerts, i);
-                        if (priority_rank(alert) != rank)
-                                continue;
-                        text_json(json_object_get(alert, "rule"), rule, sizeof rule);
-                        const double since = json_number_value(json_object_get(alert, "since_us"));
-                        text_age(((double) now.wall_us - since) / 1e6, age);
-                        (void) snprintf(text, sizeof text, "%s: %s %s", priorities[rank].priority, rule,
-                                        age);
-                        pen_text(p, priorities[rank].style, text);
-                        pen_pad(p, 2);
-                }
+        for (int rank = RANKS - 1; rank >= 0; rank--)
+                for (size_t i = 0; i < json_array_size(alerts); i++)
+                        if (alert_rank(json_array_get(alerts, i)) == rank)
+                                print_alert(p, json_array_get(alerts, i), &now);
         pen_line(p);
 }
 
 static void print_row(Pen *p, const Row *row, const Cell *cells, size_t n) {
         const json_t *vitals = json_object_get(row->json, "vitals");
 
-        pen_cell(p, row->rank >= 0 ? priorities[row->rank].style : PLAIN, row->label, LABEL_WIDTH, false);
+        pen_cell(p, rank_style(row->rank), row->label, LABEL_WIDTH, false);
         for (size_t i = 0; i < n; i++)
                 print_cell(p, json_object_get(vitals, cells[i].vital));
         pen_line(p);

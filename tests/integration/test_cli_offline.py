@@ -56,8 +56,8 @@ class Answers:
 
 # --- how it is called ---
 
-COMMANDS = ["init", "check", "status", "top", "tail", "readings", "alerts", "devices", "quarantine", "assign", "release",
-            "block", "checkpoint", "prove", "verify", "decode", "sim", "reload"]
+COMMANDS = ["init", "check", "status", "top", "tail", "readings", "alerts", "ack", "silence", "silences", "unsilence",
+            "subjects", "devices", "quarantine", "assign", "release", "set", "block", "checkpoint", "prove", "verify", "decode", "sim", "reload"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -81,6 +81,21 @@ def test_each_command_explains_itself(command):
     (["block", "first"], "HEIGHT: expected a whole number"),
     (["assign", "oximeter-01"], "too few operands: expected DEVICE SUBJECT"),
     (["assign", "a", "b", "--kind", "device"], "expected patient or asset"),
+    (["ack"], "too few operands: expected ALERT"),
+    (["ack", "5f1"], "ALERT: expected an alert's id or at least 4 characters of it"),
+    (["silence", "--why", "suction", "--rule", "SpO2*"], "--for: expected how long"),
+    (["silence", "--for", "0s", "--why", "suction", "--rule", "SpO2*"], "--for: expected how long"),
+    (["silence", "--for", "ever", "--why", "suction", "--rule", "SpO2*"], "--for: expected a duration"),
+    (["silence", "--for", "10m", "--rule", "SpO2*"], "--why: expected a reason"),
+    (["silence", "--for", "10m", "--why", "suction"], "which alerts? (all of them: --rule '*')"),
+    (["silence", "--for", "10m", "--why", "suction", "--priority", "urgent"], "expected high, medium, low or technical"),
+    (["unsilence"], "too few operands: expected SILENCE"),
+    (["set", "stay-1"], "too few operands: expected SUBJECT NAME=VALUE..."),
+    (["set", "stay-1", "ward"], "expected NAME=VALUE, such as ward=7 (NAME= takes it away)"),
+    (["set", "stay-1", "=7"], "expected NAME=VALUE"),
+    (["set", "stay-1", "ward=7", "ward=8"], '"ward" is given twice'),
+    (["set", "stay-1", f"{'a' * 24}=7"], "at most 23 characters"),
+    (["set", "stay-1", "ward=7", "--kind", "device"], "expected patient or asset"),
     (["verify"], "expected a FILE"),
     (["decode"], "--format is needed"),
     (["decode", "--format", "xml"], "expected senml+json"),
@@ -285,6 +300,82 @@ def test_top_once_puts_the_worst_first(folder):
     assert lines[4].split() == ["Bed", "9", "71", "2s", "97", "2m"]
     assert lines[5].split() == ["stay-2", "-", "-"]
     assert all(len(line) <= 80 for line in lines) and "\x1b" not in out
+
+
+def test_top_puts_what_somebody_takes_care_of_behind(folder):
+    alerts = {"taken": [{"rule": "SpO2Low", "priority": "high", "since_us": 1, "state": "acknowledged"}],
+              "quiet": [{"rule": "HrHigh", "priority": "medium", "since_us": 1, "state": "active", "silence": "5f1c"}],
+              "ended": [{"rule": "RrLow", "priority": "high", "since_us": 1, "state": "acknowledged", "ended": "then"},
+                        {"rule": "HrLow", "priority": "low", "since_us": 1, "state": "active"}]}
+    board = [{"subject": name, "label": "", "kind": "patient", "devices": [], "vitals": {}, "alerts": rows}
+             for name, rows in alerts.items()]
+    status, out, _ = Answers(folder / "a", [*board, END], [STATUS, END]).run("top", "--once")
+    lines = [re.sub(r" \d+d\b", "", line.rstrip()) for line in out.splitlines()[2:]]
+    assert (status, lines) == (0, [
+        "ended", "  low: HrLow  high: RrLow (ended, acknowledged)",
+        "taken", "  high: SpO2Low (acknowledged)",
+        "quiet", "  medium: HrHigh (silenced)"])
+
+
+ALERT = {"id": "5f1c0a93" * 4, "rule": "SpO2Low", "priority": "high", "state": "acknowledged", "transition": "acknowledged",
+         "subject": "stay-1", "label": "Bed 1", "value": 84.5, "since_us": 0, "time_us": 61000000, "who": "uid:1000",
+         "note": "repositioned", "labels": {"team": "resp"}, "summary": "SpO2 84.5 %"}
+
+
+def test_alerts_as_they_are_and_as_they_were(folder):
+    status, out, _ = Answers(folder / "a", [ALERT, END]).run("alerts")
+    head, line = (re.split(r"  +", text.strip()) for text in out.splitlines())
+    assert status == 0 and dict(zip(head, line)) == {
+        "ALERT": "5f1c0a93", "SINCE": "1970-01-01T00:00:00.000Z", "PRIORITY": "high", "STATE": "acknowledged",
+        "TRANSITION": "acknowledged", "WHO": "uid:1000", "RULE": "SpO2Low", "SUBJECT": "stay-1", "LABEL": "Bed 1",
+        "VALUE": "84.5", "SILENCE": "SpO2 84.5 %"}, "nothing is silenced, so the summary comes next"
+    server = Answers(folder / "b", [{**ALERT, "transition": "delivered", "receiver": "pager"}, END])
+    status, out, _ = server.run("alerts", "--all", "-n", "5")
+    assert server.requests == [{"op": "alerts", "all": True, "limit": 5}]
+    assert out.split("\n")[1].split() == [
+        "1970-01-01T00:01:01.000Z", "5f1c0a93", "high", "delivered", "acknowledged", "uid:1000", "SpO2Low", "stay-1", "84.5",
+        "pager", "repositioned", "SpO2", "84.5", "%"]
+
+
+@pytest.mark.parametrize("state, says", [
+    ("acknowledged", "SpO2Low of stay-1: acknowledged\n"),
+    ("resolved", "SpO2Low of stay-1: acknowledged, and resolved: its condition had ended before\n"),
+])
+def test_ack_says_what_became_of_it(folder, state, says):
+    server = Answers(folder / "a", [{"alert": ALERT["id"], "rule": "SpO2Low", "subject": "stay-1", "state": state}, END])
+    assert server.run("ack", "5f1c", "--note", "repositioned") == (0, says, "")
+    assert server.requests == [{"op": "acknowledge", "alert": "5f1c", "note": "repositioned"}]
+
+
+def test_silences_are_asked_for_and_shown(folder):
+    server = Answers(folder / "a", [{"silence": "77", "until": "2026-11-20T12:10:00.000Z", "until_us": 1}, END])
+    status, out, _ = server.run("silence", "--for", "10m", "--why", "suction", "--rule", "SpO2*", "--subject", "stay-1",
+                                "--label", "Bed 1", "--priority", "low", "--labels", "team=resp")
+    assert (status, out) == (0, "silence 77: until 2026-11-20T12:10:00.000Z; to end it before: wardstone unsilence 77\n")
+    assert server.requests == [{"op": "silence", "for_us": 600000000, "why": "suction", "rule": "SpO2*",
+                                "subject": "stay-1", "label": "Bed 1", "priority": "low", "labels": "team=resp"}]
+    silence = {"silence": "77", "rule": "SpO2*", "subject": "stay-1", "label": "", "priorities": ["low", "medium"],
+               "labels": "", "from_us": 0, "until_us": 600000000, "who": "uid:0", "why": "suction"}
+    assert Answers(folder / "b", [silence, END]).run("silences")[1].splitlines()[1].split() == [
+        "77", "1970-01-01T00:10:00.000Z", "SpO2*", "stay-1", "low,medium", "uid:0", "suction"]
+    assert Answers(folder / "c", [END]).run("silences") == (0, "", "nothing is silenced\n")
+    server = Answers(folder / "d", [{"silence": "77"}, END])
+    assert server.run("unsilence", "77") == (0, "silence 77: ended\n", "")
+    assert server.requests == [{"op": "unsilence", "silence": "77"}]
+
+
+def test_subjects_and_what_is_said_of_them(folder):
+    subject = {"subject": "stay-1", "label": "Bed 1", "kind": "patient", "devices": ["d1", "d2"],
+               "attributes": {"spo2_low": "86", "ward": "7"}}
+    assert Answers(folder / "a", [subject, END]).run("subjects")[1].splitlines()[1] == \
+        "stay-1   Bed 1  patient  d1,d2    spo2_low=86,ward=7"
+    server = Answers(folder / "b", [{"subject": "stay-1", "attributes": subject["attributes"]}, END])
+    assert server.run("set", "stay-1", "spo2_low=86", "team=", "--why", "COPD")[1] == "stay-1: spo2_low=86,ward=7\n"
+    assert server.requests == [{"op": "set", "subject": "stay-1", "attributes": {"spo2_low": "86", "team": ""},
+                                "why": "COPD"}]
+    server = Answers(folder / "c", [{"subject": "fridge-1", "attributes": {}}, END])
+    assert server.run("set", "fridge-1", "a=", "--kind", "asset") == (0, "fridge-1: no attributes\n", "")
+    assert server.requests[0]["kind"] == "asset"
 
 
 def test_status_fits_one_screen(folder):
