@@ -14,6 +14,7 @@ Config *config_free(Config *c) {
         if (!c)
                 return NULL;
         rule_set_free(c->rules);
+        free(c->routing);
         yaml_unload(c->device_document);
         for (size_t i = 0; i < c->source_count; i++)
                 mqtt_options_free(c->sources[i]);
@@ -125,7 +126,7 @@ static const YamlField quarantine_fields[] = {
 /* The sections of the file, in the order in which they are read. */
 typedef struct Sections {
         YamlNode gateway, control, keys, vitals, maps, mqtt, ledger, validation, quarantine, chains,
-                        receivers, plugins;
+                        receivers, alerts, routes, plugins;
         char *state_dir, *devices, *rules;
 } Sections;
 
@@ -144,6 +145,8 @@ static const YamlField section_fields[] = {
         { "quarantine", YAML_NODE, offsetof(Sections, quarantine) },
         { "chains", YAML_NODE, offsetof(Sections, chains) },
         { "receivers", YAML_NODE, offsetof(Sections, receivers) },
+        { "alerts", YAML_NODE, offsetof(Sections, alerts) },
+        { "routes", YAML_NODE, offsetof(Sections, routes) },
         { "plugins", YAML_NODE, offsetof(Sections, plugins) },
         { NULL },
 };
@@ -193,6 +196,21 @@ static int read_validation(Config *c, const YamlNode *n, Error *e) {
         return 0;
 }
 
+static int read_routing(Config *c, const Sections *s, Error *e) {
+        c->routing = calloc(1, sizeof *c->routing);
+        if (!c->routing)
+                return error_set(e, -ENOMEM, "out of memory");
+        c->routing->receiver_count = c->receiver_count;
+        for (size_t i = 0; i < c->receiver_count; i++)
+                c->routing->receivers[i] = (RoutingReceiver){
+                        .name = c->receivers[i].name,
+                        .min_priority = (Priority) c->receivers[i].min_priority,
+                        .rate_notices = (unsigned) c->receivers[i].rate_notices,
+                        .rate_per_us = c->receivers[i].rate_per_us,
+                };
+        return routing_read(c->routing, &s->alerts, &s->routes, e);
+}
+
 static int read_sections(Config *c, const Sections *s, Error *e) {
         int r = yaml_read(&s->gateway, gateway_fields, c, e);
 
@@ -221,6 +239,8 @@ static int read_sections(Config *c, const Sections *s, Error *e) {
                 r = plugin_configs_read(&s->chains, PLUGIN_CHAIN, c->chains, &c->chain_count, e);
         if (r == 0)
                 r = plugin_configs_read(&s->receivers, PLUGIN_RECEIVER, c->receivers, &c->receiver_count, e);
+        if (r == 0)
+                r = read_routing(c, s, e);
         return r;
 }
 

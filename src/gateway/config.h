@@ -5,18 +5,20 @@
 #include <jansson.h>
 
 #include "base/sha256.h"
+#include "alert/routing.h"
 #include "decode/mapping.h"
 #include "decode/validate.h"
 #include "ingest/mqtt.h"
 #include "rules/rules.h"
 
-enum { CONFIG_SOURCES_MAX = 8, CONFIG_PLUGINS_MAX = 8 };
+enum { CONFIG_SOURCES_MAX = 8, CONFIG_PLUGINS_MAX = ROUTING_RECEIVERS_MAX };
 
 typedef struct PluginConfig {
         char *name, *plugin;
-        int policy;       /* chains: OutboxPolicy */
-        int min_priority; /* receivers: Priority */
-        json_t *config;   /* the plugin's own settings; relative file names are as written */
+        int policy;                        /* chains: OutboxPolicy */
+        int min_priority;                  /* receivers: Priority */
+        int64_t rate_notices, rate_per_us; /* receivers: how often they may be told; 0: no limit */
+        json_t *config; /* the plugin's own settings; relative file names are as written */
 } PluginConfig;
 
 typedef struct LedgerConfig {
@@ -45,6 +47,7 @@ typedef struct Config {
         size_t source_count;
         PluginConfig chains[CONFIG_PLUGINS_MAX], receivers[CONFIG_PLUGINS_MAX];
         size_t chain_count, receiver_count;
+        Routing *routing;
         RuleSet *rules;
         YamlDocument *device_document; /* devices.yaml: for registry_read() */
         size_t device_count;

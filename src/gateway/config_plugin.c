@@ -71,7 +71,7 @@ static_assert(PRIORITY_TECHNICAL == 0 && PRIORITY_HIGH == 3, "priorities[] is in
 
 typedef struct PluginSection {
         PluginConfig plugin;
-        YamlNode config;
+        YamlNode config, rate;
 } PluginSection;
 
 #define COMMON_FIELDS                                                                                       \
@@ -91,6 +91,15 @@ static const YamlField chain_fields[] = {
 static const YamlField receiver_fields[] = {
         COMMON_FIELDS,
         { "min_priority", YAML_CHOICE, offsetof(PluginSection, plugin.min_priority), .choices = priorities },
+        { "rate", YAML_NODE, offsetof(PluginSection, rate) },
+        { NULL },
+};
+
+static const YamlField rate_fields[] = {
+        { "notices", YAML_INT, offsetof(PluginConfig, rate_notices), .required = true, .min = 1,
+                        .max = 10000 },
+        { "per", YAML_DURATION, offsetof(PluginConfig, rate_per_us), .required = true, .min = 1e6,
+                        .max = 86400e6 },
         { NULL },
 };
 
@@ -100,6 +109,8 @@ static int read_plugin(const YamlNode *n, PluginKind kind, const PluginConfig *o
 
         int r = yaml_read(n, kind == PLUGIN_CHAIN ? chain_fields : receiver_fields, &s, e);
         *ret = s.plugin;
+        if (r == 0 && yaml_present(&s.rate))
+                r = yaml_read(&s.rate, rate_fields, ret, e);
         if (r < 0)
                 return r;
         if (!name_is_valid(ret->name) || !name_is_valid(ret->plugin))

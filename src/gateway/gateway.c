@@ -9,8 +9,10 @@
 #include "base/file.h"
 #include "gateway/internal.h"
 #include "gateway/keys.h"
+#include "gateway/latest.h"
 #include "gateway/log.h"
 #include "gateway/reload.h"
+#include "gateway/replay.h"
 #include "gateway/restore.h"
 
 enum { COMMIT_PRIORITY = -10 /* an acknowledgement comes before the next message */ };
@@ -25,7 +27,7 @@ EntryTime gateway_when(const Gateway *g, const Stamp *now) {
 Stamp gateway_now(const Gateway *g) {
         Stamp now = g->clock.now; /* synchronised: as of the last full look */
 
-        if (g->deferred)
+        if (g->replaying)
                 return g->pipeline.now;
         clock_now(&now);
         return now;
@@ -41,10 +43,20 @@ static int on_commit(sd_event_source *source, int fd, uint32_t revents, void *us
         return 0;
 }
 
+static void note_local_time(Gateway *g, const Stamp *now) {
+        time_t seconds = (time_t) (now->wall_us / USEC_PER_SEC);
+        struct tm local;
+
+        if (localtime_r(&seconds, &local))
+                g->local_offset_us = local.tm_gmtoff * USEC_PER_SEC;
+}
+
 static void every_second(Gateway *g, Stamp *now) {
         clockwatch_tick(g, now);
         absence_sweep(g, now);
         receivers_tick(g->receivers, now);
+        note_local_time(g, now);
+        latest_save(g, now, false);
         if (g->pipeline.malformed_us != INT64_MIN &&
                         now->mono_us - g->pipeline.malformed_us > 600 * USEC_PER_SEC) {
                 alert_manager_clear(g->alerts, "UnknownDevice", now);
@@ -193,6 +205,8 @@ static int make_parts(Gateway *g, Error *e) {
         if (r == 0)
                 r = alert_manager_new(g->registry, pipeline_alert, g, &g->alerts);
         if (r == 0)
+                r = pipeline_new_dispatch(g);
+        if (r == 0)
                 r = board_new(&g->board);
         if (r == 0)
                 r = absence_new(&g->absence);
@@ -231,17 +245,20 @@ static int start_parts(Gateway *g, const LedgerRecovery *recovery, Error *e) {
         Stamp now = g->clock.now;
         g->started_us = now.mono_us;
         rule_set_hash(g->config->rules, g->rules_hash.bytes);
-        r = restore_assignments(g, e);
+        note_local_time(g, &now);
+        r = restore_subjects(g, e);
         if (r == 0)
                 r = receivers_new(g, &g->receivers, e);
         if (r == 0)
                 r = chains_new(g, &g->chains, e);
         if (r == 0)
+                r = latest_restore(g, &now, e);
+        if (r == 0)
                 r = restore_alerts(g, e);
         if (r < 0)
                 return r;
-        restore_identities(g);
-        restore_rules(g, &now, true);
+        replay_identities(g);
+        replay_at_start(g, &now);
         record_start(g, recovery, &now);
         if (g->config->source_count > 0)
                 r = mqtt_selftest(e);
@@ -305,11 +322,16 @@ Gateway *gateway_free(Gateway *g) {
         sd_event_source_disable_unref(g->commit);
         sd_event_source_disable_unref(g->post);
         sd_event_source_disable_unref(g->timer);
+        if (g->ledger && g->engine) {
+                Stamp now = gateway_now(g);
+                latest_save(g, &now, true);
+        }
         ledger_free(g->ledger);
         keyring_free(g->keyring);
         quarantine_free(g->quarantine);
         absence_free(g->absence);
         board_free(g->board);
+        dispatch_free(g->dispatch);
         alert_manager_free(g->alerts);
         rule_engine_free(g->engine);
         validator_free(g->validator);

@@ -3,7 +3,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "alert/alert.h"
+#include "alert/dispatch.h"
 #include "gateway/board.h"
 #include "gateway/chains.h"
 #include "gateway/clockwatch.h"
@@ -33,6 +33,7 @@ struct Gateway {
         Validator *validator;
         RuleEngine *engine;
         AlertManager *alerts;
+        Dispatch *dispatch;
         Pipeline pipeline;
         ClockWatch clock;
         Absence *absence;
@@ -44,10 +45,13 @@ struct Gateway {
         SourceWatch sources[CONFIG_SOURCES_MAX];
         size_t source_count;
         sd_event_source *timer, *post, *commit, *signals[3];
-        int64_t next_second_us; /* housekeeping */
-        int64_t started_us;     /* monotonic */
+        int64_t next_second_us;  /* housekeeping */
+        int64_t started_us;      /* monotonic */
+        int64_t local_offset_us; /* of local time against UTC */
+        int64_t latest_us;       /* monotonic: the next latest_save() */
         Hash rules_hash;
-        struct Deferred *deferred; /* while restore_rules() replays, else NULL */
+        bool replaying;      /* recorded entries pass: now is pipeline.now */
+        bool replay_is_mute; /* and what rules say of them is nothing */
 };
 
 /* The clocks as of now; while readings are replayed, as of the one that is replayed. */

@@ -18,6 +18,12 @@ static const struct {
         { "reload", operation_reload },
         { "readings", operation_readings },
         { "alerts", operation_alerts },
+        { "acknowledge", operation_acknowledge },
+        { "silence", operation_silence },
+        { "silences", operation_silences },
+        { "unsilence", operation_unsilence },
+        { "subjects", operation_subjects },
+        { "set", operation_set },
         { "quarantine", operation_quarantine },
         { "block", operation_block },
         { "checkpoint", operation_checkpoint },
@@ -104,6 +110,30 @@ int argument_time(const json_t *request, const char *name, int64_t *ret, Error *
         if (!json_is_string(v) || clock_parse(json_string_value(v), ret) < 0)
                 return error_set(e, -EINVAL, "%s: expected a time such as 2026-11-20T08:15:00Z", name);
         return 0;
+}
+
+int send_rows(Session *s, json_t *rows) {
+        json_t *row;
+        size_t i;
+        int r = 0;
+
+        json_array_foreach(rows, i, row) {
+                r = session_row(s, json_incref(row));
+                if (r < 0)
+                        break;
+        }
+        json_decref(rows);
+        return r;
+}
+
+json_t *devices_of(Gateway *g, SubjectId subject) {
+        json_t *list = json_array();
+
+        for (DeviceId i = 0; i < registry_device_count(g->registry); i++)
+                if (registry_device(g->registry, i)->subject == subject)
+                        (void) json_array_append_new(
+                                        list, json_string(registry_device(g->registry, i)->name));
+        return list;
 }
 
 json_t *flags_to_json(uint16_t flags) {

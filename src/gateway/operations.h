@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "gateway/control.h"
+#include "model/registry.h"
 
 /* Runs {"op": NAME, ...}: rows go to the session; negative errno with the reason in e. */
 int operations_run(Session *s, const json_t *request, Error *e) _must_check_;
@@ -16,13 +17,21 @@ int operation_status(Session *s, const json_t *request, Error *e) _must_check_;
 int operation_board(Session *s, const json_t *request, Error *e) _must_check_;
 int operation_tail(Session *s, const json_t *request, Error *e) _must_check_;
 int operation_devices(Session *s, const json_t *request, Error *e) _must_check_;
+/* Alerts: what caregivers see and do (operations_alerts.c) */
+int operation_alerts(Session *s, const json_t *request, Error *e) _must_check_;
+int operation_acknowledge(Session *s, const json_t *request, Error *e) _must_check_;
+int operation_silence(Session *s, const json_t *request, Error *e) _must_check_;
+int operation_silences(Session *s, const json_t *request, Error *e) _must_check_;
+int operation_unsilence(Session *s, const json_t *request, Error *e) _must_check_;
+/* Subjects and what is said of them (operations_subjects.c) */
+int operation_subjects(Session *s, const json_t *request, Error *e) _must_check_;
+int operation_set(Session *s, const json_t *request, Error *e) _must_check_;
 /* That change something (operations_steer.c) */
 int operation_assign(Session *s, const json_t *request, Error *e) _must_check_;
 int operation_release(Session *s, const json_t *request, Error *e) _must_check_;
 int operation_reload(Session *s, const json_t *request, Error *e) _must_check_;
 /* Of what is recorded (operations_ledger.c) */
 int operation_readings(Session *s, const json_t *request, Error *e) _must_check_;
-int operation_alerts(Session *s, const json_t *request, Error *e) _must_check_;
 int operation_quarantine(Session *s, const json_t *request, Error *e) _must_check_;
 /* Evidence (operations_proof.c) */
 int operation_block(Session *s, const json_t *request, Error *e) _must_check_;
@@ -38,6 +47,10 @@ int argument_bool(const json_t *request, const char *name, bool *ret, Error *e) 
 /* ISO 8601 text, or microseconds since 1970 as a number. */
 int argument_time(const json_t *request, const char *name, int64_t *ret, Error *e) _must_check_;
 
+/* Sends what was gathered, row by row; takes the list. */
+int send_rows(Session *s, json_t *rows) _must_check_;
+/* The subject's devices' names. New reference. */
+json_t *devices_of(Gateway *g, SubjectId subject);
 /* ["implausible", ...]. New reference. */
 json_t *flags_to_json(uint16_t flags);
 /* ACCESS: who read which subject's data. Waits for the loop. */

@@ -1,6 +1,5 @@
 /* Operations on what is recorded: in the session's thread, from the ledger, while the gateway goes on. */
 #include <errno.h>
-#include <math.h>
 #include <sodium.h>
 #include <stdio.h>
 
@@ -48,99 +47,6 @@ int operation_readings(Session *s, const json_t *request, Error *e) {
         if (r == 0)
                 r = operations_record_access(s, "readings", f.subject, f.vital, f.from_us, f.to_us);
         return r < 0 ? r : ledger_readings(session_gateway(s)->ledger, &f, send_reading, s);
-}
-
-/* --- alerts --- */
-
-static void add_active(void *userdata, const AlertEvent *event) {
-        struct {
-                Gateway *gateway;
-                json_t *rows;
-        } *list = userdata;
-
-        (void) json_array_append_new(list->rows, alert_to_json(list->gateway, event));
-}
-
-static int gather_alerts(Gateway *g, void *argument) {
-        json_t **ret = argument;
-        struct {
-                Gateway *gateway;
-                json_t *rows;
-        } list = { g, json_array() };
-
-        alert_manager_visit(g->alerts, add_active, &list);
-        *ret = list.rows;
-        return 0;
-}
-
-static json_t *alert_entry_to_json(const StoredEntry *stored, const AlertBody *b) {
-        char time[CLOCK_TEXT_SIZE];
-
-        clock_format(b->event.time_us, time);
-        json_t *row = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:s}", "index",
-                        (json_int_t) stored->index, "id", b->event.id, "rule", b->event.rule, "priority",
-                        priority_name(b->event.priority), "state", alert_state_name(b->event.state),
-                        "subject", b->subject, "summary", b->event.summary, "since_us",
-                        (json_int_t) b->event.since_us, "time_us", (json_int_t) b->event.time_us, "time",
-                        time);
-        if (isfinite(b->event.value))
-                (void) json_object_set_new(row, "value", json_real(b->event.value));
-        return row;
-}
-
-typedef struct History {
-        Ledger *ledger;
-        json_t *rows; /* of one stretch, oldest first */
-} History;
-
-static int add_alert_entry(void *userdata, const StoredEntry *stored) {
-        History *h = userdata;
-        uint8_t plain[BODY_MAX];
-        char subject[NAME_MAX_LENGTH];
-        AlertBody b;
-        size_t len;
-
-        if (stored->entry.type == ENTRY_ALERT &&
-                        ledger_open_body(h->ledger, stored, plain, &len, subject) == 0 &&
-                        body_get_alert(BYTES(plain, len), &b) == 0)
-                (void) json_array_append_new(h->rows, alert_entry_to_json(stored, &b));
-        return 0;
-}
-
-/* Newest first, in stretches of the log from its end, until limit alerts are found. */
-static int send_history(Session *s, uint64_t limit) {
-        enum { STRETCH = 16384 };
-        History h = { .ledger = session_gateway(s)->ledger };
-        LedgerHead head;
-
-        int r = ledger_head(h.ledger, &head);
-        for (uint64_t end = head.size; r == 0 && end > head.pruned_size && limit > 0;) {
-                uint64_t count = MIN(end - head.pruned_size, (uint64_t) STRETCH);
-                end -= count;
-                h.rows = json_array();
-                r = ledger_entries(h.ledger, end, count, add_alert_entry, &h);
-                for (size_t i = json_array_size(h.rows); r == 0 && i > 0 && limit > 0; i--, limit--)
-                        r = session_row(s, json_incref(json_array_get(h.rows, i - 1)));
-                json_decref(h.rows);
-        }
-        return r;
-}
-
-int operation_alerts(Session *s, const json_t *request, Error *e) {
-        uint64_t limit = 100;
-        bool all = false;
-        json_t *rows = NULL, *row;
-        size_t i;
-
-        int r = argument_bool(request, "all", &all, e);
-        if (r == 0)
-                r = argument_uint(request, "limit", &limit, e);
-        if (r < 0 || all)
-                return r < 0 ? r : send_history(s, limit);
-        r = session_on_loop(s, gather_alerts, &rows);
-        json_array_foreach(rows, i, row) if (r == 0 && i < limit) r = session_row(s, json_incref(row));
-        json_decref(rows);
-        return r;
 }
 
 /* --- quarantine --- */

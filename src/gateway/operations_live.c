@@ -6,21 +6,6 @@
 #include "gateway/internal.h"
 #include "gateway/operations.h"
 
-/* Sends what was gathered, row by row; takes the list. */
-static int send_rows(Session *s, json_t *rows) {
-        json_t *row;
-        size_t i;
-        int r = 0;
-
-        json_array_foreach(rows, i, row) {
-                r = session_row(s, json_incref(row));
-                if (r < 0)
-                        break;
-        }
-        json_decref(rows);
-        return r;
-}
-
 /* --- status --- */
 
 static json_t *ledger_status(const Gateway *g, const LedgerHead *head) {
@@ -62,7 +47,7 @@ static json_t *verdict_status(const Gateway *g) {
 
 static void count_alert(void *userdata, const AlertEvent *event) {
         int *counts = userdata;
-        counts[event->state == ALERT_ACTIVE ? 0 : 1]++;
+        counts[event->state == ALERT_ACKNOWLEDGED ? 1 : 0]++;
 }
 
 static const char *const store_names[] = { "ok", "degraded", "store-down" };
@@ -81,7 +66,7 @@ static int gather_status(Gateway *g, void *argument) {
         (void) snprintf(origin, sizeof origin, "%s/%u", g->config->name, head.epoch);
         alert_manager_visit(g->alerts, count_alert, alerts);
         *ret = json_pack("{s:s, s:s, s:s, s:f, s:s, s:s, s:{s:b, s:i}, s:o, s:o, s:o, s:{s:I, s:I}, s:o, "
-                         "s:o, s:{s:i, s:i}, "
+                         "s:o, s:{s:i, s:i, s:I, s:i}, "
                          "s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}}",
                         "name", g->config->name, "version", WARDSTONE_VERSION, "origin", origin, "uptime_s",
                         (double) (now.mono_us - g->started_us) / 1e6, "state", store_names[p->store],
@@ -91,8 +76,10 @@ static int gather_status(Gateway *g, void *argument) {
                         "quarantine", "count", (json_int_t) quarantine_total(g->quarantine), "limit",
                         (json_int_t) g->config->quarantine_limit, "chains", chains_status(g->chains),
                         "receivers", receivers_status(g->receivers), "alerts", "active", alerts[0],
-                        "pending", alerts[1], "subjects", (json_int_t) registry_subject_count(g->registry),
-                        "devices", (json_int_t) registry_device_count(g->registry), "rules",
+                        "acknowledged", alerts[1], "shed", (json_int_t) alert_manager_shed(g->alerts),
+                        "silences", (int) dispatch_silences(g->dispatch)->count, "subjects",
+                        (json_int_t) registry_subject_count(g->registry), "devices",
+                        (json_int_t) registry_device_count(g->registry), "rules",
                         (json_int_t) rule_set_count(g->config->rules), "commits", "batches",
                         (json_int_t) p->batches, "entries", (json_int_t) p->entries, "failed",
                         (json_int_t) p->failed, "shed", (json_int_t) p->shed);
@@ -131,21 +118,12 @@ static void add_vital(void *userdata, const Reading *r) {
 static void add_alert(void *userdata, const AlertEvent *event) {
         BoardRow *row = userdata;
 
-        if (event->subject == row->subject && event->state == ALERT_ACTIVE)
+        if (event->subject == row->subject)
                 (void) json_array_append_new(row->alerts,
-                                json_pack("{s:s, s:s, s:s, s:I}", "rule", event->rule, "priority",
-                                                priority_name(event->priority), "summary", event->summary,
-                                                "since_us", (json_int_t) event->since_us));
-}
-
-static json_t *devices_of(Gateway *g, SubjectId subject) {
-        json_t *list = json_array();
-
-        for (DeviceId i = 0; i < registry_device_count(g->registry); i++)
-                if (registry_device(g->registry, i)->subject == subject)
-                        (void) json_array_append_new(
-                                        list, json_string(registry_device(g->registry, i)->name));
-        return list;
+                                json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "id", event->id, "rule",
+                                                event->rule, "priority", priority_name(event->priority),
+                                                "state", alert_state_name(event->state), "summary",
+                                                event->summary, "since_us", (json_int_t) event->since_us));
 }
 
 static int gather_board(Gateway *g, void *argument) {

@@ -15,7 +15,9 @@
 
 #include "gateway/internal.h"
 #include "gateway/log.h"
+#include "gateway/replay.h"
 #include "gateway/restore.h"
+#include "gateway/silences.h"
 
 enum { RETRY_US = 1000000, PATIENCE_MAX_US = 30000000, ENTRY_BODY_MAX = 2048 };
 
@@ -177,7 +179,7 @@ static void return_to_store(Gateway *g, const Stamp *now) {
                                 "entries that found no room while the store failed");
         p->shed = 0;
         validator_forget(g->validator);
-        restore_identities(g);
+        replay_identities(g);
         alert_manager_clear(g->alerts, "StoreFailed", now);
         for (size_t i = 0; i < g->source_count; i++)
                 g->sources[i].source->ops->resume(g->sources[i].source);
@@ -323,34 +325,69 @@ static void handle_frame(void *userdata, Source *s, const Frame *f) {
 void pipeline_outcome(void *userdata, const RuleOutcome *o) {
         Gateway *g = userdata;
 
-        (void) alert_manager_outcome(
-                        g->alerts, o, rule_set_rule(g->config->rules, o->rule), &g->pipeline.now);
+        if (!g->replay_is_mute)
+                (void) alert_manager_outcome(
+                                g->alerts, o, rule_set_rule(g->config->rules, o->rule), &g->pipeline.now);
 }
 
-void pipeline_alert(void *userdata, const AlertEvent *event) {
-        Gateway *g = userdata;
+const Subject *pipeline_sealing_subject(const Subject *s) {
+        return s && s->kind == SUBJECT_GROUP ? NULL : s;
+}
+
+void pipeline_record(Gateway *g, const AlertEvent *event) {
         uint8_t buffer[ENTRY_BODY_MAX];
         CborWriter w = cbor_writer(buffer, sizeof buffer);
         Stamp now = gateway_now(g);
-
-        if (restore_defers(g, event))
-                return;
-        receivers_deliver(g->receivers, event);
         const Subject *subject = event->subject == SUBJECT_NONE
                                                  ? NULL
                                                  : registry_subject(g->registry, event->subject);
         AlertBody body = { .when = gateway_when(g, &now), .event = *event };
+
         if (subject)
                 memcpy(body.subject, subject->name, sizeof body.subject);
         body_put_alert(&w, &body);
-        pipeline_append(g, ENTRY_ALERT, subject, &w, &now);
-        restore_save_alert(g, event);
-        log_message(LOG_NOTICE,
+        pipeline_append(g, ENTRY_ALERT, pipeline_sealing_subject(subject), &w, &now);
+        log_message(event->transition == TRANSITION_DELIVERED ? LOG_DEBUG : LOG_NOTICE,
                         LOG_FIELDS({ "EVENT", "alert" }, { "ALERT", event->id }, { "RULE", event->rule },
                                         { "PRIORITY", priority_name(event->priority) },
                                         { "STATE", alert_state_name(event->state) },
-                                        { "SUBJECT", body.subject }),
-                        "alert %s %s: %s", event->rule, alert_state_name(event->state), event->id);
+                                        { "TRANSITION", alert_transition_name(event->transition) },
+                                        { "RECEIVER", event->receiver }, { "SUBJECT", body.subject }),
+                        "alert %s %s: %s", event->rule, alert_transition_name(event->transition), event->id);
+}
+
+/* Those who are to know come first: no disk is waited for. */
+void pipeline_alert(void *userdata, const AlertEvent *event) {
+        Gateway *g = userdata;
+        Stamp now = gateway_now(g);
+
+        if (dispatch_event(g->dispatch, event, &now) < 0)
+                log_error("alert %s: out of memory, it will not be escalated", event->id);
+        pipeline_record(g, event);
+        restore_save_alert(g, event);
+}
+
+static void on_notice(void *userdata, const Notice *n) {
+        Gateway *g = userdata;
+        receivers_notify(g->receivers, n);
+}
+
+static void on_record(void *userdata, const AlertEvent *event) {
+        pipeline_record(userdata, event);
+}
+
+static void on_changed(void *userdata, const AlertEvent *event) {
+        restore_save_alert(userdata, event);
+}
+
+int pipeline_new_dispatch(Gateway *g) {
+        const DispatchCallbacks callbacks = { .notify = on_notice,
+                .record = on_record,
+                .changed = on_changed,
+                .silence_over = silences_over,
+                .userdata = g };
+
+        return dispatch_new(g->config->routing, g->registry, &callbacks, &g->dispatch);
 }
 
 /* --- sources come and go --- */
@@ -418,6 +455,7 @@ void pipeline_tick(Gateway *g, const Stamp *now) {
         p->now = *now;
         rule_engine_tick(g->engine, now->mono_us, now->wall_us);
         alert_manager_tick(g->alerts, now);
+        dispatch_tick(g->dispatch, now, g->local_offset_us);
         watch_store(g, now);
         if (p->writing_since_us != INT64_MAX || p->store != STORE_OK)
                 return;
@@ -431,6 +469,7 @@ int64_t pipeline_deadline(const Gateway *g) {
         const Pipeline *p = &g->pipeline;
         int64_t next = MIN(rule_engine_deadline(g->engine), alert_manager_deadline(g->alerts));
 
+        next = MIN(next, dispatch_deadline(g->dispatch));
         if (p->writing_since_us != INT64_MAX)
                 return p->store == STORE_OK ? MIN(next, p->writing_since_us + g->config->slow_store_us)
                                             : next;

@@ -36,6 +36,11 @@ SourceSink pipeline_sink(Gateway *g);
 /* What the rules say, and what alerts become of it. */
 void pipeline_outcome(void *userdata, const RuleOutcome *o);
 void pipeline_alert(void *userdata, const AlertEvent *event);
+int pipeline_new_dispatch(Gateway *g) _must_check_;
+/* An ALERT entry: what became of an alert, or what was done about it. */
+void pipeline_record(Gateway *g, const AlertEvent *event);
+/* Whose key seals what tells of the subject: nobody's, where it is a group, which names no patient, or NULL. */
+const Subject *pipeline_sealing_subject(const Subject *s);
 
 /* Appends an entry of the gateway's own; subject NULL: in the clear. Overflow is counted and becomes a GAP entry. */
 void pipeline_append(Gateway *g, EntryType type, const Subject *subject, const CborWriter *body,

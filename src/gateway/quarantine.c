@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "gateway/internal.h"
-#include "gateway/restore.h"
+#include "gateway/sealed.h"
 
 enum { ITEM_MAX = QUARANTINE_PAYLOAD_MAX + 600 };
 
@@ -46,7 +46,7 @@ static int visit_slot(void *userdata, const char *key, Bytes value) {
         QuarantineItem item;
         uint64_t number;
 
-        restore_state_head(key, head);
+        sealed_head(key, head);
         if (value.len < SEAL_OVERHEAD || value.len - SEAL_OVERHEAD > sizeof plain ||
                         body_open(&scan->q->key, head, value, plain) < 0 ||
                         item_read(BYTES(plain, value.len - SEAL_OVERHEAD), &item, &number) < 0)
@@ -113,7 +113,7 @@ void quarantine_add(Gateway *g, const Frame *f, const char *reason, const Stamp 
         cbor_put_bytes(&w, BYTES(f->payload.data, kept));
         if (w.overflow)
                 return;
-        restore_state_head(key, head);
+        sealed_head(key, head);
         body_seal(&q->key, &q->random, head, BYTES(w.data, w.len), sealed);
         if (ledger_put_state(g->ledger, key, BYTES(sealed, w.len + SEAL_OVERHEAD)) == 0)
                 q->total++;

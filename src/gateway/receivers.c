@@ -2,26 +2,34 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <math.h>
-#include <sodium.h>
 #include <stdio.h>
 
+#include "gateway/delivery.h"
 #include "gateway/internal.h"
 #include "gateway/log.h"
+#include "gateway/notice.h"
 #include "gateway/restore.h"
 #include "worker/worker.h"
 
-enum { RETRY_MIN_US = 500000, RETRY_MAX_US = 60000000 };
+enum {
+        RETRY_MIN_US = 500000,
+        RETRY_MAX_US = 60000000,
+        REFRESH_US = 60000000,
+        REFRESH_SOON_US = 5000000, /* after one that failed or gave way to a notice */
+};
 
 typedef struct Receiver {
         Receivers *owner;
         const PluginConfig *config;
+        unsigned number; /* in the routing */
         Worker *worker;
-        AlertEvent *queue; /* RECEIVER_QUEUE_MAX */
-        size_t count;
-        bool in_flight;               /* queue[0] is with the worker */
+        DeliveryQueue queue;
         int64_t retry_us, backoff_us; /* retry_us: monotonic, 0 where no retry waits */
-        uint64_t delivered, failed, shed;
+        json_t *refresh;              /* alerts of the round that is under way, else NULL */
+        size_t refreshed;             /* how many of them the plugin has */
+        bool refreshing;              /* a part is with the worker */
+        int64_t refresh_us;           /* monotonic: the next round */
+        uint64_t delivered, failed, undelivered;
         char reason[128];
 } Receiver;
 
@@ -31,122 +39,195 @@ struct Receivers {
         size_t count;
 };
 
-json_t *alert_to_json(const Gateway *g, const AlertEvent *event) {
-        const Subject *s = event->subject == SUBJECT_NONE ? NULL
-                                                          : registry_subject(g->registry, event->subject);
-        char time[CLOCK_TEXT_SIZE], since[CLOCK_TEXT_SIZE], hash[65];
+/* --- outcomes --- */
 
-        clock_format(event->time_us, time);
-        clock_format(event->since_us, since);
-        (void) sodium_bin2hex(hash, sizeof hash, event->rule_hash, sizeof event->rule_hash);
-        json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:s}", "id",
-                        event->id, "rule", event->rule, "rule_hash", hash, "priority",
-                        priority_name(event->priority), "state", alert_state_name(event->state), "subject",
-                        s ? s->name : "", "label", s ? s->label : "", "summary", event->summary, "time_us",
-                        (json_int_t) event->time_us, "since_us", (json_int_t) event->since_us, "time", time,
-                        "since", since);
-        if (o && isfinite(event->value))
-                (void) json_object_set_new(o, "value", json_real(event->value));
-        return o;
+static void record(const Receiver *r, const Notice *n, AlertTransition outcome, const char *why) {
+        Gateway *g = r->owner->gateway;
+        Stamp now = gateway_now(g);
+
+        for (size_t i = 0; i < n->count; i++) {
+                AlertEvent e = n->alerts[i];
+                e.transition = outcome;
+                e.time_us = now.wall_us;
+                memcpy(e.receiver, r->config->name, strlen(r->config->name) + 1);
+                (void) snprintf(e.note, sizeof e.note, "%s%s%s", n->key, *why ? ": " : "", why);
+                pipeline_record(g, &e);
+                if (e.state == ALERT_RESOLVED && !receivers_wait_for(r->owner, e.id))
+                        restore_forget_alert(g, e.id);
+        }
 }
 
-/* --- the queue --- */
+static void given_up(void *userdata, const Delivery *d, const char *why) {
+        Receiver *r = userdata;
 
-static void drop(Receiver *r, size_t i) {
-        memmove(&r->queue[i], &r->queue[i + 1], (r->count - i - 1) * sizeof *r->queue);
-        r->count--;
+        r->undelivered++;
+        record(r, &d->notice, TRANSITION_UNDELIVERED, why);
 }
 
-static bool waits(const Receivers *r, const char *id) {
-        for (size_t i = 0; i < r->count; i++)
-                for (size_t j = 0; j < r->items[i].count; j++)
-                        if (streq(r->items[i].queue[j].id, id))
-                                return true;
-        return false;
+static void alert_name(const Receiver *r, char ret[static ALERT_NAME_MAX]) {
+        (void) snprintf(ret, ALERT_NAME_MAX, "ReceiverFailed:%.40s", r->config->name);
 }
 
-/* The lowest priority goes, the oldest of it; never the one that is with the worker. */
-static void shed(Receiver *r) {
-        size_t victim = r->in_flight ? 1 : 0;
+static void failed(Receiver *r, int result, const json_t *reply) {
+        Gateway *g = r->owner->gateway;
+        const char *text = reply ? json_string_value(json_object_get(reply, "error")) : NULL;
+        char alert[ALERT_NAME_MAX];
+        Stamp now = gateway_now(g);
 
-        for (size_t i = victim + 1; i < r->count; i++)
-                if (r->queue[i].priority < r->queue[victim].priority)
-                        victim = i;
-        drop(r, victim);
-        r->shed++;
+        r->failed++;
+        r->backoff_us = MIN(MAX(r->backoff_us * 2, (int64_t) RETRY_MIN_US), (int64_t) RETRY_MAX_US);
+        r->retry_us = now.mono_us + r->backoff_us;
+        (void) snprintf(r->reason, sizeof r->reason, "%s", text ? text : strerror(-result));
+        log_message(LOG_WARNING,
+                        LOG_FIELDS({ "EVENT", "delivery" }, { "RECEIVER", r->config->name },
+                                        { "STATE", "failed" }),
+                        "%s: a notice could not be delivered, trying again: %s", r->config->name, r->reason);
+        alert_name(r, alert);
+        (void) alert_manager_raise(g->alerts, alert, "Alerts can't be delivered to a receiver", &now);
 }
+
+static void succeeded(Receiver *r) {
+        Gateway *g = r->owner->gateway;
+        char alert[ALERT_NAME_MAX];
+        Stamp now = gateway_now(g);
+
+        _cleanup_free_ Delivery *d = delivery_queue_take(&r->queue);
+        r->delivered++;
+        r->backoff_us = 0;
+        r->reason[0] = '\0';
+        record(r, &d->notice, TRANSITION_DELIVERED, "");
+        alert_name(r, alert);
+        alert_manager_clear(g->alerts, alert, &now);
+}
+
+/* --- calls: one at a time, a notice before a refresh --- */
 
 static void send_next(Receiver *r);
 
 static void on_delivered(void *userdata, Worker *w, int result, const json_t *reply) {
         Receiver *r = userdata;
-        Gateway *g = r->owner->gateway;
-        char alert[ALERT_NAME_MAX];
-        Stamp now = gateway_now(g);
-
         (void) w;
-        r->in_flight = false;
-        (void) snprintf(alert, sizeof alert, "ReceiverFailed:%.40s", r->config->name);
+
+        r->queue.in_flight = false;
         if (result < 0) {
-                const char *text = reply ? json_string_value(json_object_get(reply, "error")) : NULL;
-                r->failed++;
-                r->backoff_us = MIN(MAX(r->backoff_us * 2, (int64_t) RETRY_MIN_US), (int64_t) RETRY_MAX_US);
-                r->retry_us = now.mono_us + r->backoff_us;
-                (void) snprintf(r->reason, sizeof r->reason, "%s", text ? text : strerror(-result));
-                log_message(LOG_WARNING,
-                                LOG_FIELDS({ "EVENT", "delivery" }, { "RECEIVER", r->config->name },
-                                                { "STATE", "failed" }),
-                                "%s: an alert could not be delivered, trying again: %s", r->config->name,
-                                r->reason);
-                (void) alert_manager_raise(
-                                g->alerts, alert, "Alerts can't be delivered to a receiver", &now);
+                failed(r, result, reply);
                 return;
         }
-        AlertEvent event = r->queue[0];
-        drop(r, 0);
-        r->delivered++;
-        r->backoff_us = 0;
-        r->reason[0] = '\0';
-        alert_manager_clear(g->alerts, alert, &now);
-        if (event.state == ALERT_RESOLVED && !waits(r->owner, event.id))
-                restore_forget_alert(g, event.id);
+        succeeded(r);
         send_next(r);
 }
 
-static void send_next(Receiver *r) {
-        if (r->count == 0 || r->in_flight || r->retry_us != 0 || worker_state(r->worker) != WORKER_READY)
-                return;
-        json_t *event = alert_to_json(r->owner->gateway, &r->queue[0]);
-        json_t *args = event ? json_pack("{s:o}", "event", event) : NULL;
-        int k = args ? worker_call(r->worker, "deliver", args, on_delivered, r) : -ENOMEM;
-        json_decref(args);
-        r->in_flight = k == 0;
+static void end_refresh(Receiver *r, int64_t wait_us) {
+        Stamp now = gateway_now(r->owner->gateway);
+
+        json_decref(r->refresh);
+        r->refresh = NULL;
+        r->refresh_us = now.mono_us + wait_us;
 }
 
-void receivers_deliver(Receivers *rs, const AlertEvent *event) {
-        bool taken = false;
+static void on_refreshed(void *userdata, Worker *w, int result, const json_t *reply) {
+        Receiver *r = userdata;
+        (void) w;
+        (void) reply;
 
-        for (size_t i = 0; i < rs->count; i++) {
-                Receiver *r = &rs->items[i];
-                if ((int) event->priority < r->config->min_priority)
-                        continue;
-                if (r->count == RECEIVER_QUEUE_MAX)
-                        shed(r);
-                r->queue[r->count++] = *event;
-                taken = true;
-                send_next(r);
+        r->refreshing = false;
+        if (result < 0 || r->queue.count > 0)
+                end_refresh(r, REFRESH_SOON_US);
+        else if (r->refreshed == json_array_size(r->refresh))
+                end_refresh(r, REFRESH_US);
+        send_next(r);
+}
+
+static void send_refresh(Receiver *r) {
+        size_t n = MIN(json_array_size(r->refresh) - r->refreshed, (size_t) RECEIVER_REFRESH_PART);
+        json_t *part = json_array();
+
+        for (size_t i = 0; i < n; i++)
+                (void) json_array_append(part, json_array_get(r->refresh, r->refreshed + i));
+        json_t *args = json_pack("{s:b, s:b, s:o}", "first", r->refreshed == 0, "last",
+                        r->refreshed + n == json_array_size(r->refresh), "alerts", part);
+        int k = args ? worker_call(r->worker, "refresh", args, on_refreshed, r) : -ENOMEM;
+        json_decref(args);
+        r->refreshed += n;
+        r->refreshing = k == 0;
+        if (k < 0)
+                end_refresh(r, REFRESH_SOON_US);
+}
+
+static void send_notice(Receiver *r) {
+        json_t *notice = notice_to_json(r->owner->gateway, &r->queue.items[0]->notice);
+        json_t *args = notice ? json_pack("{s:o}", "notice", notice) : NULL;
+        int k = args ? worker_call(r->worker, "deliver", args, on_delivered, r) : -ENOMEM;
+
+        json_decref(args);
+        r->queue.in_flight = k == 0;
+}
+
+static void send_next(Receiver *r) {
+        if (r->queue.in_flight || r->refreshing || worker_state(r->worker) != WORKER_READY)
+                return;
+        if (r->queue.count > 0 && r->retry_us == 0)
+                send_notice(r);
+        else if (r->refresh)
+                send_refresh(r);
+}
+
+void receivers_notify(Receivers *rs, const Notice *n) {
+        Gateway *g = rs->gateway;
+        Receiver *r = &rs->items[n->receiver];
+        Stamp now = gateway_now(g);
+
+        if (delivery_queue_add(&r->queue, n, RECEIVER_QUEUE_MAX, now.mono_us, given_up, r) < 0) {
+                r->undelivered++;
+                record(r, n, TRANSITION_UNDELIVERED, "out of memory");
         }
-        if (!taken && event->state == ALERT_RESOLVED)
-                restore_forget_alert(rs->gateway, event->id);
+        send_next(r);
+}
+
+size_t receivers_waiting(const Receivers *rs, const char *alert,
+                const char *ret_names[static ROUTING_RECEIVERS_MAX]) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < rs->count; i++)
+                if (delivery_queue_has(&rs->items[i].queue, alert))
+                        ret_names[n++] = rs->items[i].config->name;
+        return n;
+}
+
+bool receivers_wait_for(const Receivers *rs, const char *alert) {
+        const char *names[ROUTING_RECEIVERS_MAX];
+
+        return receivers_waiting(rs, alert, names) > 0;
+}
+
+/* --- time --- */
+
+static void add_alert(void *userdata, const AlertEvent *event) {
+        Receiver *r = userdata;
+        (void) json_array_append_new(r->refresh, alert_to_json(r->owner->gateway, event));
+}
+
+/* What is the case now, told in parts; a notice that comes meanwhile ends the round, which would be out of date. */
+static void begin_refresh(Receiver *r) {
+        r->refresh = json_array();
+        r->refreshed = 0;
+        if (r->refresh)
+                dispatch_visit(r->owner->gateway->dispatch, r->number, add_alert, r);
 }
 
 void receivers_tick(Receivers *rs, const Stamp *now) {
+        int64_t expire_us = rs->gateway->config->routing->expire_us;
+
         for (size_t i = 0; i < rs->count; i++) {
                 Receiver *r = &rs->items[i];
-                if (r->retry_us != 0 && now->mono_us >= r->retry_us) {
+
+                delivery_queue_expire(&r->queue, expire_us, now->mono_us, given_up, r);
+                if (r->retry_us != 0 && now->mono_us >= r->retry_us)
                         r->retry_us = 0;
-                        send_next(r);
-                }
+                if (!r->refresh && now->mono_us >= r->refresh_us && r->queue.count == 0 &&
+                                worker_state(r->worker) == WORKER_READY && worker_refreshes(r->worker))
+                        begin_refresh(r);
+                send_next(r);
         }
 }
 
@@ -157,7 +238,7 @@ static void on_state(void *userdata, Worker *w, WorkerState state, const char *r
         (void) w;
 
         if (state == WORKER_READY) {
-                r->retry_us = 0;
+                r->retry_us = r->refresh_us = 0;
                 send_next(r);
                 return;
         }
@@ -175,23 +256,39 @@ static json_t *on_request(void *userdata, Worker *w, const json_t *request) {
         return json_pack("{s:s}", "error", "receivers keep no state");
 }
 
+/* The worker has checked types and lengths. */
+static void on_said(void *userdata, Worker *w, const json_t *said) {
+        Receiver *r = userdata;
+        Gateway *g = r->owner->gateway;
+        const char *alert, *by, *note = "";
+        char who[ALERT_WHO_MAX];
+        Stamp now = gateway_now(g);
+        (void) w;
+
+        if (json_unpack((json_t *) said, "{s:s, s:s, s?:s}", "alert", &alert, "who", &by, "note", &note) < 0)
+                return;
+        (void) snprintf(who, sizeof who, "%.30s:%s", r->config->name, by);
+        int k = alert_manager_acknowledge(g->alerts, alert, who, note, &now);
+        if (k < 0 && k != -EALREADY)
+                log_warning("%s: acknowledgement by %s: no alert %.40s is active", r->config->name, who,
+                                alert);
+}
+
 static int start(Receivers *rs, const PluginConfig *config, Error *e) {
         Receiver *r = &rs->items[rs->count];
-        Gateway *g = rs->gateway;
         char plugin[PATH_MAX];
 
-        *r = (Receiver){ .owner = rs, .config = config };
-        r->queue = calloc(RECEIVER_QUEUE_MAX, sizeof *r->queue);
-        if (!r->queue)
-                return error_set(e, -ENOMEM, "out of memory");
+        *r = (Receiver){ .owner = rs, .config = config, .number = (unsigned) rs->count };
         rs->count++;
-        (void) snprintf(plugin, sizeof plugin, "%s/%s.so", g->config->plugin_dir, config->plugin);
+        (void) snprintf(plugin, sizeof plugin, "%s/%s.so", rs->gateway->config->plugin_dir, config->plugin);
         const WorkerOptions options = { .name = config->name,
-                .program = g->config->worker,
+                .program = rs->gateway->config->worker,
                 .plugin = plugin,
                 .config = config->config };
-        const WorkerCallbacks callbacks = { .state = on_state, .request = on_request, .userdata = r };
-        return worker_new(g->event, &options, &callbacks, &r->worker, e);
+        const WorkerCallbacks callbacks = {
+                .state = on_state, .request = on_request, .said = on_said, .userdata = r
+        };
+        return worker_new(rs->gateway->event, &options, &callbacks, &r->worker, e);
 }
 
 int receivers_new(Gateway *g, Receivers **ret, Error *e) {
@@ -216,7 +313,8 @@ Receivers *receivers_free(Receivers *rs) {
                 return NULL;
         for (size_t i = 0; i < rs->count; i++) {
                 worker_free(rs->items[i].worker);
-                free(rs->items[i].queue);
+                delivery_queue_done(&rs->items[i].queue);
+                json_decref(rs->items[i].refresh);
         }
         free(rs);
         return NULL;
@@ -228,25 +326,27 @@ void receivers_adopt(Receivers *rs, Receivers *old) {
                         Receiver *to = &rs->items[i], *from = &old->items[j];
                         if (!streq(to->config->name, from->config->name))
                                 continue;
-                        memcpy(to->queue, from->queue, from->count * sizeof *from->queue);
-                        to->count = from->count;
-                        from->count = 0;
+                        to->queue = from->queue;
+                        to->queue.in_flight = false;
+                        from->queue = (DeliveryQueue){ 0 };
                 }
+}
+
+static json_t *receiver_status(const Receiver *r) {
+        uint64_t held, held_total;
+
+        dispatch_held(r->owner->gateway->dispatch, r->number, &held, &held_total);
+        return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "name", r->config->name, "state",
+                        worker_state(r->worker) == WORKER_READY ? "ready" : "not ready", "delivered",
+                        (json_int_t) r->delivered, "failed", (json_int_t) r->failed, "undelivered",
+                        (json_int_t) r->undelivered, "queued", (json_int_t) r->queue.count, "held",
+                        (json_int_t) held, "held_total", (json_int_t) held_total, "reason", r->reason);
 }
 
 json_t *receivers_status(const Receivers *rs) {
         json_t *list = json_array();
 
-        for (size_t i = 0; i < rs->count; i++) {
-                const Receiver *r = &rs->items[i];
-                (void) json_array_append_new(list,
-                                json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:s}", "name", r->config->name,
-                                                "state",
-                                                worker_state(r->worker) == WORKER_READY ? "ready"
-                                                                                        : "not ready",
-                                                "delivered", (json_int_t) r->delivered, "failed",
-                                                (json_int_t) r->failed, "queued", (json_int_t) r->count,
-                                                "shed", (json_int_t) r->shed, "reason", r->reason));
-        }
+        for (size_t i = 0; i < rs->count; i++)
+                (void) json_array_append_new(list, receiver_status(&rs->items[i]));
         return list;
 }

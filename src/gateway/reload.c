@@ -5,7 +5,7 @@
 
 #include "gateway/internal.h"
 #include "gateway/log.h"
-#include "gateway/restore.h"
+#include "gateway/replay.h"
 
 void gateway_append_config(Gateway *g) {
         uint8_t buffer[256];
@@ -81,14 +81,18 @@ static bool rule_is_kept(void *userdata, const char *rule) {
         return false;
 }
 
+void gateway_retain_alerts(Gateway *g, const Stamp *now) {
+        alert_manager_retain(g->alerts, rule_is_kept, g->config->rules, now);
+}
+
 static void use_rules(Gateway *g, RuleEngine *engine) {
         Stamp now = gateway_now(g);
 
         rule_engine_free(g->engine);
         g->engine = engine;
         rule_set_hash(g->config->rules, g->rules_hash.bytes);
-        alert_manager_retain(g->alerts, rule_is_kept, g->config->rules, &now);
-        restore_rules(g, &now, false); /* a sensor that falls silent now was heard before */
+        gateway_retain_alerts(g, &now);
+        replay_after_reload(g, &now);
 }
 
 #define SWAP(a, b)                                                                                          \
@@ -113,6 +117,7 @@ static int remake(Gateway *g, Error *e) {
         Receivers *receivers = NULL;
         Chains *chains = NULL;
         SourceWatch sources[CONFIG_SOURCES_MAX];
+        Stamp now = gateway_now(g);
         size_t n = 0;
 
         int r = receivers_new(g, &receivers, e);
@@ -131,6 +136,7 @@ static int remake(Gateway *g, Error *e) {
         receivers_free(receivers);
         chains_free(chains);
         use_sources(g, sources, n);
+        dispatch_use(g->dispatch, g->config->routing, &now);
         return 0;
 }
 

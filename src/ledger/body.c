@@ -185,6 +185,24 @@ static const Layout *const layouts[] = {
         [ENTRY_SILENCE] = &silence_layout,
 };
 
+int body_get_when(Bytes body, EntryTime *ret) {
+        CborReader r = cbor_reader(body);
+        EntryTime when = { 0 };
+        uint64_t key, boot;
+        size_t n;
+
+        if (cbor_take_map(&r, &n) < 0 || n < 3 || cbor_take_uint(&r, &key) < 0 || key != 1 ||
+                        cbor_take_int(&r, &when.wall_us) < 0 || cbor_take_uint(&r, &key) < 0 || key != 2 ||
+                        cbor_take_int(&r, &when.mono_us) < 0 || cbor_take_uint(&r, &key) < 0 || key != 3 ||
+                        cbor_take_uint(&r, &boot) < 0 || boot > UINT32_MAX)
+                return -EBADMSG;
+        when.boot = (uint32_t) boot;
+        if (n > 3 && cbor_take_uint(&r, &key) == 0 && key == 4 && cbor_take_bool(&r, &when.synchronised) < 0)
+                return -EBADMSG;
+        *ret = when;
+        return 0;
+}
+
 int body_check(EntryType type, Bytes body) {
         _Alignas(max_align_t) uint8_t scratch[LAYOUT_SIZE_MAX];
 

@@ -188,5 +188,7 @@ void body_put_attribute(CborWriter *w, const AttributeBody *b);
 int body_get_attribute(Bytes body, AttributeBody *ret) _must_check_;
 void body_put_silence(CborWriter *w, const SilenceBody *b);
 int body_get_silence(Bytes body, SilenceBody *ret) _must_check_;
+/* When, of a body of any type. */
+int body_get_when(Bytes body, EntryTime *ret) _must_check_;
 /* Whether the body reads as one of that type: 0 or -EBADMSG. */
 int body_check(EntryType type, Bytes body) _must_check_;

@@ -297,6 +297,11 @@ static bool attribute_name_is_valid(const char *name) {
         return name[0] >= 'a' && name[0] <= 'z' && n < ATTRIBUTE_NAME_MAX && name[n] == '\0';
 }
 
+bool attribute_is_valid(const char *name, const char *value) {
+        return attribute_name_is_valid(name) &&
+               (!value[0] || (name_is_valid(value) && strlen(value) < ATTRIBUTE_VALUE_MAX));
+}
+
 /* The attribute's place, or where it would be. */
 static size_t find_attribute(const Subject *s, const char *name, bool *ret_found) {
         size_t i = 0;
@@ -324,8 +329,7 @@ int registry_set_attribute(Registry *r, SubjectId id, const char *name, const ch
         Subject *s = r->subjects[id];
         bool found;
 
-        if (!attribute_name_is_valid(name) ||
-                        (value[0] && (!name_is_valid(value) || strlen(value) >= ATTRIBUTE_VALUE_MAX)))
+        if (!attribute_is_valid(name, value))
                 return -EINVAL;
         size_t i = find_attribute(s, name, &found);
         if (!value[0]) {
@@ -355,4 +359,17 @@ int registry_group(Registry *r, const char *attribute, const char *value, Subjec
         if (name_index_find(&r->subject_index, name, ret))
                 return 0;
         return add_subject(r, name, SUBJECT_GROUP, name + sizeof group_prefix - 1, ret);
+}
+
+int registry_group_named(Registry *r, const char *name, SubjectId *ret) {
+        char attribute[ATTRIBUTE_NAME_MAX];
+        const char *at = startswith(name, group_prefix) ? name + sizeof group_prefix - 1 : "";
+        size_t len = strcspn(at, ":");
+
+        if (at[len] != ':' || len >= sizeof attribute)
+                return -ENOENT;
+        memcpy(attribute, at, len);
+        attribute[len] = '\0';
+        return attribute_name_is_valid(attribute) ? registry_group(r, attribute, at + len + 1, ret)
+                                                  : -ENOENT;
 }

@@ -84,6 +84,8 @@ int registry_assign(Registry *r, DeviceId device, const char *subject, SubjectKi
 /* The device is its own subject again. */
 int registry_release(Registry *r, DeviceId device, int64_t now_us) _must_check_;
 
+/* Whether a subject can have it; value may be "". */
+bool attribute_is_valid(const char *name, const char *value);
 /* "" where the subject hasn't that attribute. */
 const char *subject_attribute(const Subject *s, const char *name);
 /* value "": takes the attribute away. -EINVAL where name or value is not valid, -ENOSPC at ATTRIBUTES_MAX. */
@@ -94,3 +96,5 @@ int registry_add_subject(Registry *r, const char *subject, SubjectKind kind, Sub
 /* The group of all with that value of the attribute: subject "group:<attribute>:<value>", made where it is new.
  * value "": of all without the attribute, "group:<attribute>:". -ENOSPC at SUBJECTS_MAX. */
 int registry_group(Registry *r, const char *attribute, const char *value, SubjectId *ret) _must_check_;
+/* The same by the group's whole name; -ENOENT for a name that isn't a group's. */
+int registry_group_named(Registry *r, const char *name, SubjectId *ret) _must_check_;
