@@ -46,10 +46,10 @@ struct wardstone_notify_plugin {
         int (*deliver)(void *self, const char *notice);
 
         /* NULL where the channel has no state of its own. Called after each start of the process and then
-         * about once a minute, for channels that show what is the case now: {"first": bool, "last": bool,
-         * "alerts": [...]} with all alerts that are active or acknowledged and that this channel was told
-         * of, in parts of at most 32 from first to last. What the other side still shows beyond them is
-         * over. Results and deadline are as deliver()'s; a failure is tried again with the next round. */
+         * about once a minute, for channels that show what is the case now: {"gateway": as in a notice, "first":
+         * bool, "last": bool, "alerts": [...]} with all alerts that are active or acknowledged and that this
+         * channel was told of, in parts of at most 32 from first to last. What the other side still shows beyond
+         * them is over. Results and deadline are as deliver()'s; a failure is tried again with the next round. */
         int (*refresh)(void *self, const char *alerts);
 
         void (*close)(void *self);
