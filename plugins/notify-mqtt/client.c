@@ -13,7 +13,7 @@
 #define RECONNECT_MIN_US (250 * USEC_PER_MSEC)
 #define RECONNECT_MAX_US (10 * USEC_PER_SEC)
 
-enum { KEY_MAX = 128, LOOP_MS = 1000 };
+enum { KEY_MAX = 128, LOOP_MS = 1000, PENDING = -1 };
 
 struct Client {
         struct mosquitto *mosquitto;
@@ -21,15 +21,21 @@ struct Client {
         int port, keepalive_s;
         pthread_t thread;
         bool started;
+        Subscription subscriptions[CLIENT_SUBSCRIPTIONS_MAX];
+        int mids[CLIENT_SUBSCRIPTIONS_MAX]; /* of the newest request for each; the thread's own */
+        void (*on_connected)(void *userdata);
+        void (*on_message)(void *userdata, const char *topic, Bytes payload, bool retain);
+        void *userdata;
 
         pthread_mutex_t lock; /* for what follows; never held while libmosquitto is called */
         pthread_cond_t changed;
         bool connected, stop;
-        bool rejected;           /* by the broker, at the last attempt: problem says why */
-        char key[KEY_MAX];       /* of the newest set of publications */
-        unsigned unacknowledged; /* of that set */
-        int refused;             /* reason code of one that the broker refused, or 0 */
-        char problem[256];       /* why there is no connection */
+        bool rejected;                         /* by the broker, at the last attempt: problem says why */
+        char key[KEY_MAX];                     /* of the newest set of publications */
+        unsigned unacknowledged;               /* of that set */
+        int refused;                           /* reason code of one that the broker refused, or 0 */
+        int granted[CLIENT_SUBSCRIPTIONS_MAX]; /* reason code of each subscription, or PENDING */
+        char problem[256];                     /* why there is no connection */
 };
 
 static struct timespec after(int64_t delay_us) {
@@ -44,13 +50,28 @@ static struct timespec after(int64_t delay_us) {
 
 /* --- callbacks, from the thread --- */
 
+/* A request that can't be made ends the connection soon, or the wait for it does. */
+static void subscribe(Client *c) {
+        for (size_t i = 0; i < CLIENT_SUBSCRIPTIONS_MAX; i++)
+                if (c->subscriptions[i].filter)
+                        (void) mosquitto_subscribe_v5(c->mosquitto, &c->mids[i], c->subscriptions[i].filter,
+                                        c->subscriptions[i].qos, c->subscriptions[i].options, NULL);
+}
+
 static void on_connect(
                 struct mosquitto *m, void *userdata, int reason, int flags, const mosquitto_property *p) {
         Client *c = userdata;
 
+        if (reason == 0) {
+                if (c->on_connected)
+                        c->on_connected(c->userdata);
+                subscribe(c);
+        }
         (void) pthread_mutex_lock(&c->lock);
         c->connected = reason == 0;
         c->rejected = reason != 0;
+        for (size_t i = 0; i < CLIENT_SUBSCRIPTIONS_MAX; i++)
+                c->granted[i] = PENDING;
         if (c->rejected)
                 (void) snprintf(c->problem, sizeof c->problem, "the broker refuses: %s",
                                 mosquitto_reason_string(reason));
@@ -64,6 +85,27 @@ static void on_disconnect(struct mosquitto *m, void *userdata, int reason, const
         (void) pthread_mutex_lock(&c->lock);
         c->connected = false;
         (void) pthread_mutex_unlock(&c->lock);
+}
+
+static void on_subscribe(struct mosquitto *m, void *userdata, int mid, int count, const int *reasons,
+                const mosquitto_property *p) {
+        Client *c = userdata;
+
+        (void) pthread_mutex_lock(&c->lock);
+        for (size_t i = 0; i < CLIENT_SUBSCRIPTIONS_MAX; i++)
+                if (c->mids[i] == mid && count > 0)
+                        c->granted[i] = reasons[0];
+        (void) pthread_cond_broadcast(&c->changed);
+        (void) pthread_mutex_unlock(&c->lock);
+}
+
+static void on_message(struct mosquitto *m, void *userdata, const struct mosquitto_message *message,
+                const mosquitto_property *p) {
+        const Client *c = userdata;
+
+        if (c->on_message)
+                c->on_message(c->userdata, message->topic, BYTES(message->payload, message->payloadlen),
+                                message->retain);
 }
 
 static void on_publish(
@@ -143,6 +185,8 @@ static int set_up(Client *c, const ClientOptions *o) {
         mosquitto_connect_v5_callback_set(m, on_connect);
         mosquitto_disconnect_v5_callback_set(m, on_disconnect);
         mosquitto_publish_v5_callback_set(m, on_publish);
+        mosquitto_subscribe_v5_callback_set(m, on_subscribe);
+        mosquitto_message_v5_callback_set(m, on_message);
         /* version 5 for its reason codes: an older broker would acknowledge what it throws away for want
          * of a permission */
         int r = mosquitto_int_option(m, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
@@ -170,6 +214,19 @@ static int init_locks(Client *c) {
         return -r;
 }
 
+static int copy_subscriptions(Client *c, const ClientOptions *o) {
+        for (size_t i = 0; i < CLIENT_SUBSCRIPTIONS_MAX; i++) {
+                c->subscriptions[i] = o->subscriptions[i];
+                c->granted[i] = PENDING;
+                if (!o->subscriptions[i].filter)
+                        continue;
+                c->subscriptions[i].filter = strdup(o->subscriptions[i].filter);
+                if (!c->subscriptions[i].filter)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
 int client_new(const ClientOptions *o, Client **ret, Error *e) {
         _cleanup_(client_freep) Client *c = calloc(1, sizeof *c);
 
@@ -180,6 +237,11 @@ int client_new(const ClientOptions *o, Client **ret, Error *e) {
         c->keepalive_s = o->keepalive_s;
         (void) snprintf(c->problem, sizeof c->problem, "%.200s port %d: not connected yet", o->host,
                         o->port);
+        c->on_connected = o->connected;
+        c->on_message = o->message;
+        c->userdata = o->userdata;
+        if (copy_subscriptions(c, o) < 0)
+                return error_set(e, -ENOMEM, "out of memory");
         c->mosquitto = mosquitto_new(o->client_id, true, c);
         if (!c->host || !c->mosquitto)
                 return error_set(e, -errno, "cannot make an MQTT client: %s", strerror(errno));
@@ -209,14 +271,15 @@ Client *client_free(Client *c) {
         (void) mosquitto_lib_cleanup();
         (void) pthread_cond_destroy(&c->changed);
         (void) pthread_mutex_destroy(&c->lock);
+        for (size_t i = 0; i < CLIENT_SUBSCRIPTIONS_MAX; i++)
+                free(c->subscriptions[i].filter);
         free(c->host);
         free(c);
         return NULL;
 }
 
-/* --- publishing --- */
+/* --- waiting, with the lock held --- */
 
-/* Both with the lock held. */
 static int wait_connected(Client *c, const struct timespec *until, Error *e) {
         int r = 0;
 
@@ -233,6 +296,8 @@ static int wait_acknowledged(Client *c, const struct timespec *until, Error *e) 
         return c->unacknowledged == 0 ? 0
                                       : error_set(e, -ETIMEDOUT, "the broker did not acknowledge in time");
 }
+
+/* --- publishing --- */
 
 static int publish_all(Client *c, const Publication *p, size_t n, Error *e) {
         int result = 0;
@@ -272,6 +337,24 @@ int client_publish(
         }
         if (r == 0 && c->refused)
                 r = error_set(e, -EACCES, "the broker refuses it: %s", mosquitto_reason_string(c->refused));
+        (void) pthread_mutex_unlock(&c->lock);
+        return r;
+}
+
+int client_subscribed(Client *c, size_t i, int64_t timeout_us, Error *e) {
+        struct timespec until = after(timeout_us);
+        int waited = 0;
+
+        (void) pthread_mutex_lock(&c->lock);
+        int r = wait_connected(c, &until, e);
+        while (r == 0 && c->granted[i] == PENDING && waited == 0)
+                waited = pthread_cond_timedwait(&c->changed, &c->lock, &until);
+        if (r == 0 && c->granted[i] == PENDING)
+                r = error_set(e, -ETIMEDOUT, "the broker did not grant %s in time",
+                                c->subscriptions[i].filter);
+        else if (r == 0 && c->granted[i] >= MQTT_RC_UNSPECIFIED)
+                r = error_set(e, -EACCES, "the broker refuses to let %s be read: %s",
+                                c->subscriptions[i].filter, mosquitto_reason_string(c->granted[i]));
         (void) pthread_mutex_unlock(&c->lock);
         return r;
 }

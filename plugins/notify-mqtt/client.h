@@ -1,5 +1,5 @@
 /* A connection to a broker, kept up by a thread of its own, that says when what was published has been
- * acknowledged. */
+ * acknowledged and hands over what comes. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,11 +8,24 @@
 
 typedef struct Client Client;
 
+typedef struct Subscription {
+        char *filter; /* NULL: none */
+        int qos, options;
+} Subscription;
+
+enum { CLIENT_SUBSCRIPTIONS_MAX = 2 };
+
 typedef struct ClientOptions {
         const char *host, *client_id, *username; /* client_id and username may be NULL */
         char *password;                          /* may be NULL; borrowed */
         const char *ca, *cert, *key;             /* ca NULL: no TLS; cert and key may be NULL */
         int port, keepalive_s;
+
+        Subscription subscriptions[CLIENT_SUBSCRIPTIONS_MAX]; /* copied */
+        /* Both from the client's thread. */
+        void (*connected)(void *userdata); /* before anything comes over the new connection */
+        void (*message)(void *userdata, const char *topic, Bytes payload, bool retain);
+        void *userdata;
 } ClientOptions;
 
 /* Begins to connect; a broker that is absent is no error. */
@@ -21,8 +34,11 @@ int client_new(const ClientOptions *o, Client **ret, Error *e) _must_check_;
 Client *client_free(Client *c);
 DEFINE_CLEANUP(Client *, client_free);
 
+/* Waits until the broker has granted the subscription of that number on this connection. -ETIMEDOUT, -EACCES. */
+int client_subscribed(Client *c, size_t i, int64_t timeout_us, Error *e) _must_check_;
+
 typedef struct Publication {
-        const char *topic, *payload; /* an empty payload with retain removes the retained message */
+        char *topic, *payload; /* an empty payload with retain removes the retained message */
         bool retain;
 } Publication;
 

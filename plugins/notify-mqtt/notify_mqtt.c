@@ -1,126 +1,121 @@
-/* notify-mqtt: alerts to an MQTT broker, at QoS 1. PREFIX/events gets each event; PREFIX/state/ID holds what
- * is active as a retained message, and is removed when the alert is resolved, so that whoever subscribes
- * later sees what is the case now.
+/* notify-mqtt: alerts to an MQTT broker, at QoS 1. PREFIX/events gets each notice; PREFIX/state/ID holds each alert
+ * that is active or acknowledged as a retained message, and is removed when the alert is resolved, so that whoever
+ * subscribes later sees what is the case now. A refresh makes PREFIX/state agree with the gateway, whatever the broker
+ * lost or kept meanwhile: the prefix belongs to one gateway. Acknowledgements come back on a topic, each with a proof
+ * of who made it.
  *
- * Settings: host, port (1883; 8883 with tls), prefix (wardstone/alerts), client_id (the broker chooses),
- * username and either password_file or credential (a name below $CREDENTIALS_DIRECTORY), keepalive (30s),
- * timeout (5s: how long a delivery waits for the broker), tls: {ca, cert, key}. */
+ * Two threads: the host's, and the client's, which tells the board and the desk what comes. */
 #include <errno.h>
 #include <jansson.h>
-#include <limits.h>
-#include <mosquitto.h>
-#include <sodium.h>
+#include <mqtt_protocol.h>
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "base/file.h"
+#include "board.h"
 #include "client.h"
+#include "desk.h"
+#include "settings.h"
 #include "wardstone/notify_plugin.h"
 
-enum { TOPIC_MAX = 512, SECRET_MAX = 4096 };
+enum { STATE = 0, ACKNOWLEDGE = 1 }; /* subscriptions */
+enum { ALERTS_MAX = 64, KEY_MAX = 128, ID_MAX = 100 };
 
 typedef struct NotifyMqtt {
         const struct wardstone_host *host;
         Client *client;
-        char *prefix;
+        Board *board;
+        Desk *desk;                    /* NULL where no acknowledgements are taken */
+        char *events, *states, *topic; /* topics; states ends with '/' */
         int64_t timeout_us;
+
+        /* Of the refresh under way; NULL between two, and where a part of it failed. By id: true where a notice told of
+         * the alert since it began, and so knows better; false where only the refresh did. */
+        json_t *kept;
+        uint64_t refreshes;
 } NotifyMqtt;
 
-/* --- settings --- */
+/* --- what comes, from the client's thread --- */
 
-typedef struct Settings {
-        const char *prefix, *password_file, *credential, *keepalive, *timeout;
-        json_t *tls;
-        ClientOptions client;
-        int64_t timeout_us;
-} Settings;
+static void on_connected(void *userdata) {
+        NotifyMqtt *m = userdata;
 
-static int read_settings(const struct wardstone_host *host, json_t *config, Settings *s) {
-        ClientOptions *o = &s->client;
-        json_error_t json_error;
-        int64_t keepalive_us;
-
-        /* the '!' refuses members that are not named here */
-        if (json_unpack_ex(config, &json_error, 0, "{s:s,s?:i,s?:s,s?:s,s?:s,s?:s,s?:s,s?:s,s?:s,s?:o!}",
-                            "host", &o->host, "port", &o->port, "prefix", &s->prefix, "client_id",
-                            &o->client_id, "username", &o->username, "password_file", &s->password_file,
-                            "credential", &s->credential, "keepalive", &s->keepalive, "timeout", &s->timeout,
-                            "tls", &s->tls) < 0)
-                return host->fail(host, WARDSTONE_CONFIGURATION, "config: %s", json_error.text);
-        if (s->tls && json_unpack_ex(s->tls, &json_error, 0, "{s:s,s?:s,s?:s!}", "ca", &o->ca, "cert",
-                                      &o->cert, "key", &o->key) < 0)
-                return host->fail(host, WARDSTONE_CONFIGURATION, "tls: %s", json_error.text);
-        if (!o->cert != !o->key)
-                return host->fail(host, WARDSTONE_CONFIGURATION, "tls: cert and key belong together");
-        if (o->port == 0)
-                o->port = o->ca ? 8883 : 1883;
-        if (o->port < 1 || o->port > 65535)
-                return host->fail(host, WARDSTONE_CONFIGURATION, "port: expected 1 to 65535");
-        if (duration_parse(s->keepalive, &keepalive_us) < 0 || keepalive_us < 5 * USEC_PER_SEC ||
-                        keepalive_us > 65535 * USEC_PER_SEC)
-                return host->fail(host, WARDSTONE_CONFIGURATION, "keepalive: expected 5s to 65535s");
-        o->keepalive_s = (int) (keepalive_us / USEC_PER_SEC);
-        if (duration_parse(s->timeout, &s->timeout_us) < 0 || s->timeout_us < 1 ||
-                        s->timeout_us > 9 * USEC_PER_SEC)
-                return host->fail(host, WARDSTONE_CONFIGURATION, "timeout: expected a duration up to 9s");
-        if (mosquitto_pub_topic_check(s->prefix) != MOSQ_ERR_SUCCESS || strlen(s->prefix) > TOPIC_MAX / 2)
-                return host->fail(host, WARDSTONE_CONFIGURATION, "prefix: '%.100s' can't begin a topic",
-                                s->prefix);
-        if (s->password_file && s->credential)
-                return host->fail(host, WARDSTONE_CONFIGURATION, "password_file or credential, not both");
-        if ((s->password_file || s->credential) && !o->username)
-                return host->fail(host, WARDSTONE_CONFIGURATION, "username: missing");
-        return WARDSTONE_OK;
+        board_forget(m->board);
 }
 
-/* *ret is NULL where there is no password. */
-static int read_password(const struct wardstone_host *host, const Settings *s, char **ret) {
-        const char *folder = getenv("CREDENTIALS_DIRECTORY");
-        char path[PATH_MAX];
-        Error e;
+static void on_message(void *userdata, const char *topic, Bytes payload, bool retain) {
+        NotifyMqtt *m = userdata;
+        Stamp now = { 0 };
 
-        *ret = NULL;
-        if (!s->password_file && !s->credential)
-                return WARDSTONE_OK;
-        if (s->credential && !folder)
-                return host->fail(host, WARDSTONE_CONFIGURATION,
-                                "credential: the service manager gave none (LoadCredential=)");
-        int n = s->credential ? snprintf(path, sizeof path, "%s/%s", folder, s->credential)
-                              : snprintf(path, sizeof path, "%s", s->password_file);
-        if (n < 0 || (size_t) n >= sizeof path)
-                return host->fail(host, WARDSTONE_CONFIGURATION, "the password's path is too long");
-        if (file_read_secret(path, SECRET_MAX, ret, NULL, &e) < 0)
-                return host->fail(host, WARDSTONE_CONFIGURATION, "password: %s", e.message);
-        return WARDSTONE_OK;
+        if (m->desk && streq(topic, m->topic)) {
+                clock_now(&now);
+                desk_take(m->desk, payload, &now);
+        } else if (retain && startswith(topic, m->states)) {
+                board_set(m->board, topic + strlen(m->states), payload);
+        }
+}
+
+/* --- open, close --- */
+
+static int set_topics(NotifyMqtt *m, const Settings *s) {
+        if (asprintf(&m->events, "%s/events", s->prefix) < 0)
+                m->events = NULL;
+        if (asprintf(&m->states, "%s/state/", s->prefix) < 0)
+                m->states = NULL;
+        if (asprintf(&m->topic, "%s%s", s->topic ? s->topic : s->prefix, s->topic ? "" : "/acknowledge") < 0)
+                m->topic = NULL;
+        m->board = board_new();
+        return m->events && m->states && m->topic && m->board ? 0 : -ENOMEM;
+}
+
+static int start_client(NotifyMqtt *m, Settings *s, Error *e) {
+        _cleanup_free_ char *filter = NULL;
+
+        if (asprintf(&filter, "%s+", m->states) < 0) {
+                filter = NULL;
+                return error_set(e, -ENOMEM, "out of memory");
+        }
+        /* QoS 0: no window that later ones wait behind, so what is retained comes with the grant */
+        s->client.subscriptions[STATE] =
+                        (Subscription){ .filter = filter, .options = MQTT_SUB_OPT_RETAIN_AS_PUBLISHED };
+        if (m->desk)
+                s->client.subscriptions[ACKNOWLEDGE] = (Subscription){ .filter = m->topic, .qos = 1 };
+        s->client.connected = on_connected;
+        s->client.message = on_message;
+        s->client.userdata = m;
+        return client_new(&s->client, &m->client, e);
 }
 
 static int start(NotifyMqtt *m, json_t *config) {
-        Settings s = { .prefix = "wardstone/alerts", .keepalive = "30s", .timeout = "5s" };
         const struct wardstone_host *host = m->host;
+        Stamp now = { 0 };
+        Settings s;
         Error e;
 
-        int r = read_settings(host, config, &s);
-        if (r == WARDSTONE_OK)
-                r = read_password(host, &s, &s.client.password);
+        int r = settings_read(host, config, &s);
         if (r != WARDSTONE_OK)
                 return r;
         m->timeout_us = s.timeout_us;
-        m->prefix = strdup(s.prefix);
-        if (!m->prefix)
+        clock_now(&now);
+        if (set_topics(m, &s) < 0)
                 r = host->fail(host, WARDSTONE_RETRY, "out of memory");
-        else if (client_new(&s.client, &m->client, &e) < 0)
+        else if (s.keys_file && desk_new(host, s.keys_file, &now, &m->desk, &e) < 0)
+                r = host->fail(host, WARDSTONE_RETRY, "%s", e.message);
+        else if (start_client(m, &s, &e) < 0)
                 r = host->fail(host, WARDSTONE_CONFIGURATION, "%s", e.message);
-        if (s.client.password)
-                sodium_memzero(s.client.password, strlen(s.client.password));
-        free(s.client.password);
+        settings_done(&s);
         return r;
 }
 
 static void notify_mqtt_close(void *self) {
         NotifyMqtt *m = self;
 
-        client_free(m->client);
-        free(m->prefix);
+        client_free(m->client); /* ends its thread */
+        desk_free(m->desk);
+        board_free(m->board);
+        json_decref(m->kept);
+        free(m->events);
+        free(m->states);
+        free(m->topic);
         free(m);
 }
 
@@ -143,34 +138,227 @@ static int notify_mqtt_open(const struct wardstone_host *host, const char *confi
         return r;
 }
 
-/* --- delivery --- */
+/* --- publications that go together --- */
 
-static int notify_mqtt_deliver(void *self, const char *event) {
-        NotifyMqtt *m = self;
+typedef struct Set {
+        Publication items[ALERTS_MAX + 1];
+        size_t count;
+} Set;
+
+static void set_done(Set *s) {
+        for (size_t i = 0; i < s->count; i++) {
+                free(s->items[i].topic);
+                free(s->items[i].payload);
+        }
+}
+
+/* Takes payload, NULL where memory was out. */
+static int set_add(Set *s, const char *prefix, const char *id, char *payload, bool retain) {
+        Publication *p = &s->items[s->count];
+
+        if (!payload || asprintf(&p->topic, "%s%s", prefix, id) < 0) {
+                free(payload);
+                return -ENOMEM;
+        }
+        p->payload = payload;
+        p->retain = retain;
+        s->count++;
+        return 0;
+}
+
+static int publish(NotifyMqtt *m, const char *key, const Set *s, int64_t timeout_us) {
         const struct wardstone_host *host = m->host;
-        char events[TOPIC_MAX], retained[TOPIC_MAX], key[TOPIC_MAX];
-        const char *id, *state;
-        int r = WARDSTONE_OK;
         Error e;
 
-        json_t *object = json_loads(event, 0, NULL);
-        if (!object || json_unpack(object, "{s:s,s:s}", "id", &id, "state", &state) < 0 || !*id ||
-                        strpbrk(id, "/+#") || strlen(id) > 100) {
-                json_decref(object);
-                return host->fail(host, WARDSTONE_CONFIGURATION,
-                                "an event needs an id that fits a topic, and a state");
-        }
-        (void) snprintf(events, sizeof events, "%s/events", m->prefix);
-        (void) snprintf(retained, sizeof retained, "%s/state/%s", m->prefix, id);
-        (void) snprintf(key, sizeof key, "%s %.20s", id, state);
-        const Publication publications[] = {
-                { .topic = events, .payload = event },
-                { .topic = retained, .payload = streq(state, "resolved") ? "" : event, .retain = true },
-        };
-        int k = client_publish(m->client, key, publications, ELEMENTS(publications), m->timeout_us, &e);
-        if (k < 0)
-                r = host->fail(host, k == -EACCES ? WARDSTONE_CONFIGURATION : WARDSTONE_RETRY, "%s",
+        int r = client_publish(m->client, key, s->items, s->count, timeout_us, &e);
+        if (r < 0)
+                return host->fail(host, r == -EACCES ? WARDSTONE_CONFIGURATION : WARDSTONE_RETRY, "%s",
                                 e.message);
+        for (size_t i = 0; i < s->count; i++)
+                if (s->items[i].retain)
+                        board_set(m->board, s->items[i].topic + strlen(m->states),
+                                        BYTES_STRING(s->items[i].payload));
+        return WARDSTONE_OK;
+}
+
+/* --- delivery --- */
+
+static bool is_shown(const json_t *alert) {
+        const char *state = json_string_value(json_object_get(alert, "state"));
+
+        return state && (streq(state, "active") || streq(state, "acknowledged"));
+}
+
+/* NULL where it is no array of at most ALERTS_MAX alerts with ids that fit a topic and states. */
+static const json_t *alerts_of(const json_t *object) {
+        const json_t *alerts = json_object_get(object, "alerts"), *alert;
+        size_t i;
+
+        if (!json_is_array(alerts) || json_array_size(alerts) > ALERTS_MAX)
+                return NULL;
+        json_array_foreach(alerts, i, alert) {
+                const char *id = json_string_value(json_object_get(alert, "id"));
+                if (!id || !*id || strlen(id) > ID_MAX || strpbrk(id, "/+#") ||
+                                !json_is_string(json_object_get(alert, "state")))
+                        return NULL;
+        }
+        return alerts;
+}
+
+static int set_add_state(Set *s, const NotifyMqtt *m, const json_t *alert) {
+        char *payload = is_shown(alert) ? json_dumps(alert, JSON_COMPACT) : strdup("");
+
+        return set_add(s, m->states, json_string_value(json_object_get(alert, "id")), payload, true);
+}
+
+static int deliver(NotifyMqtt *m, const char *notice, const char *key, const json_t *alerts) {
+        _cleanup_(set_done) Set set = { .count = 0 };
+        const struct wardstone_host *host = m->host;
+        const json_t *alert;
+        size_t i;
+
+        int r = set_add(&set, m->events, "", strdup(notice), false);
+        json_array_foreach(alerts, i, alert) {
+                if (r == 0)
+                        r = set_add_state(&set, m, alert);
+                if (m->kept)
+                        (void) json_object_set_new(m->kept, json_string_value(json_object_get(alert, "id")),
+                                        json_true());
+        }
+        if (r < 0)
+                return host->fail(host, WARDSTONE_RETRY, "out of memory");
+        return publish(m, key, &set, m->timeout_us);
+}
+
+static int notify_mqtt_deliver(void *self, const char *notice) {
+        NotifyMqtt *m = self;
+        const struct wardstone_host *host = m->host;
+        int r;
+
+        json_t *object = json_loads(notice, 0, NULL);
+        const char *key = json_string_value(json_object_get(object, "key"));
+        const json_t *alerts = alerts_of(object);
+        if (key && *key && strlen(key) < KEY_MAX && alerts)
+                r = deliver(m, notice, key, alerts);
+        else
+                r = host->fail(host, WARDSTONE_CONFIGURATION,
+                                "a notice needs a key, and alerts with ids that fit a topic and states");
+        json_decref(object);
+        return r;
+}
+
+/* --- refresh --- */
+
+static int publish_refresh(NotifyMqtt *m, const Set *s, int64_t until_us) {
+        char key[KEY_MAX];
+        Stamp now = { 0 };
+
+        if (s->count == 0)
+                return WARDSTONE_OK;
+        /* never the same: what was sent before and is not acknowledged may not be what is right now */
+        (void) snprintf(key, sizeof key, "refresh-%llu", (unsigned long long) ++m->refreshes);
+        clock_now(&now);
+        return publish(m, key, s, MAX(until_us - now.mono_us, INT64_C(0)));
+}
+
+static int show_missing(NotifyMqtt *m, const json_t *alerts, int64_t until_us) {
+        _cleanup_(set_done) Set set = { .count = 0 };
+        const struct wardstone_host *host = m->host;
+        const json_t *alert;
+        size_t i;
+
+        json_array_foreach(alerts, i, alert) {
+                const char *id = json_string_value(json_object_get(alert, "id"));
+                if (json_is_true(json_object_get(m->kept, id)))
+                        continue;
+                if (!is_shown(alert))
+                        continue;
+                _cleanup_free_ char *payload = json_dumps(alert, JSON_COMPACT);
+                if (!payload || json_object_set_new(m->kept, id, json_false()) < 0)
+                        return host->fail(host, WARDSTONE_RETRY, "out of memory");
+                if (!board_shows(m->board, id, payload) &&
+                                set_add(&set, m->states, id, TAKE(payload), true) < 0)
+                        return host->fail(host, WARDSTONE_RETRY, "out of memory");
+        }
+        return publish_refresh(m, &set, until_us);
+}
+
+static int remove_some(NotifyMqtt *m, const json_t *ids, int64_t until_us) {
+        _cleanup_(set_done) Set set = { .count = 0 };
+        const struct wardstone_host *host = m->host;
+        const json_t *id;
+        size_t i;
+
+        json_array_foreach(
+                        ids, i, id) if (set_add(&set, m->states, json_string_value(id), strdup(""), true) <
+                                        0) return host->fail(host, WARDSTONE_RETRY, "out of memory");
+        return publish_refresh(m, &set, until_us);
+}
+
+static int remove_beyond(NotifyMqtt *m, int64_t until_us) {
+        int r = WARDSTONE_OK;
+        bool more = true;
+
+        while (r == WARDSTONE_OK && more) {
+                json_t *ids = board_beyond(m->board, m->kept, ALERTS_MAX);
+                more = json_array_size(ids) > 0;
+                if (more)
+                        r = remove_some(m, ids, until_us);
+                json_decref(ids);
+        }
+        return r;
+}
+
+/* Waits for no longer than the timeout in all. */
+static int wait_subscribed(NotifyMqtt *m, size_t subscription, int64_t until_us) {
+        const struct wardstone_host *host = m->host;
+        Stamp now = { 0 };
+        Error e;
+
+        clock_now(&now);
+        int r = client_subscribed(m->client, subscription, MAX(until_us - now.mono_us, INT64_C(0)), &e);
+        if (r == 0)
+                return WARDSTONE_OK;
+        return host->fail(host, r == -EACCES ? WARDSTONE_CONFIGURATION : WARDSTONE_RETRY, "%s", e.message);
+}
+
+static int refresh(NotifyMqtt *m, const json_t *alerts, bool first, bool last) {
+        Stamp now = { 0 };
+
+        clock_now(&now);
+        int64_t until_us = now.mono_us + m->timeout_us;
+        if (first) {
+                json_decref(m->kept);
+                m->kept = json_object();
+        }
+        /* a part whose round failed or began in an earlier process: the next round has all of it */
+        if (!m->kept)
+                return WARDSTONE_OK;
+        int r = wait_subscribed(m, STATE, until_us);
+        if (r == WARDSTONE_OK)
+                r = show_missing(m, alerts, until_us);
+        if (r == WARDSTONE_OK && last)
+                r = remove_beyond(m, until_us);
+        if (r == WARDSTONE_OK && last && m->desk)
+                r = wait_subscribed(m, ACKNOWLEDGE, until_us);
+        if (r != WARDSTONE_OK || last)
+                json_decref(TAKE(m->kept));
+        return r;
+}
+
+static int notify_mqtt_refresh(void *self, const char *part) {
+        NotifyMqtt *m = self;
+        const struct wardstone_host *host = m->host;
+        int r;
+
+        json_t *object = json_loads(part, 0, NULL);
+        const json_t *alerts = alerts_of(object);
+        if (alerts)
+                r = refresh(m, alerts, json_is_true(json_object_get(object, "first")),
+                                json_is_true(json_object_get(object, "last")));
+        else
+                r = host->fail(host, WARDSTONE_CONFIGURATION,
+                                "a refresh needs alerts with ids that fit a topic and states");
         json_decref(object);
         return r;
 }
@@ -180,5 +368,6 @@ const struct wardstone_notify_plugin wardstone_notify_plugin = {
         .name = "notify-mqtt",
         .open = notify_mqtt_open,
         .deliver = notify_mqtt_deliver,
+        .refresh = notify_mqtt_refresh,
         .close = notify_mqtt_close,
 };
