@@ -51,8 +51,12 @@ static void print_counts(const json_t *row) {
                         (long long) json_integer_value(json_object_get(row, "subjects")),
                         (long long) json_integer_value(json_object_get(row, "devices")),
                         (long long) json_integer_value(json_object_get(row, "rules")));
-        printf("alerts:      %lld active, %lld pending\n", number_at(row, "alerts", "active"),
-                        number_at(row, "alerts", "pending"));
+        printf("alerts:      %lld active, %lld acknowledged, %lld silences in force\n",
+                        number_at(row, "alerts", "active"), number_at(row, "alerts", "acknowledged"),
+                        number_at(row, "alerts", "silences"));
+        if (number_at(row, "alerts", "shed") > 0)
+                printf("             %lld not followed: too many at once\n",
+                                number_at(row, "alerts", "shed"));
         printf("readings:    ");
         json_object_foreach(json_object_get(row, "verdicts"), verdict, count) {
                 if (json_integer_value(count) == 0 && !streq(verdict, "accepted"))
@@ -109,7 +113,9 @@ static int print_lists(const json_t *row) {
                 { "DELIVERED", "delivered", COLUMN_NUMBER },
                 { "FAILED", "failed", COLUMN_NUMBER },
                 { "QUEUED", "queued", COLUMN_NUMBER },
-                { "SHED", "shed", COLUMN_NUMBER },
+                { "HELD", "held", COLUMN_NUMBER },
+                { "GIVEN UP", "undelivered", COLUMN_NUMBER },
+                { "REASON", "reason", COLUMN_TEXT },
         };
 
         int r = print_list(json_object_get(row, "sources"), sources, ELEMENTS(sources));

@@ -279,7 +279,7 @@ BOARD = [
     {"subject": "stay-2", "label": "", "kind": "patient", "devices": [], "alerts": [], "vitals": {}},
 ]
 STATUS = {"name": "ward-7", "version": "0.1.0", "origin": "ward-7/1", "uptime_s": 90061.5, "state": "ok",
-          "clock": {"synchronised": False, "boot": 3}, "alerts": {"active": 2, "pending": 1},
+          "clock": {"synchronised": False, "boot": 3}, "alerts": {"active": 2, "acknowledged": 1, "silences": 1, "shed": 0},
           "ledger": {"size": 1234, "height": 5, "epoch": 1, "pruned_size": 0, "bytes": 1572864, "open_entries": 0,
                      "checkpoint_size": 1230},
           "sources": [{"name": "local", "kind": "mqtt", "up": False, "reason": "refused", "frames": 3}],

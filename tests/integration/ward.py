@@ -117,11 +117,13 @@ class Broker:
 
 
 class Listener:
-    """Someone who subscribes: messages as (topic, decoded JSON or text), in order."""
+    """Someone who subscribes: messages as (topic, decoded JSON or text), in order. Of a notice, each of its alerts
+    counts as one that was seen, with the notice's key and kind."""
 
     def __init__(self, port, topic):
         self.messages = queue.Queue()
         self.seen = []
+        self.notices = []
         self.process = subprocess.Popen(
             ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(port), "-q", "1", "-t", topic, "-t", "listener/ready",
              "-F", "%t\t%p"], stdout=subprocess.PIPE, text=True)
@@ -158,9 +160,17 @@ class Listener:
                 raise AssertionError(f"not within {seconds} s: {what}; came: {self.seen}") from None
             if topic == "listener/ready" or not isinstance(message, dict):
                 continue
-            self.seen.append(message)
-            if matches(message):
-                return message
+            new = self._alerts(message)
+            self.seen += new
+            for message in new:
+                if matches(message):
+                    return message
+
+    def _alerts(self, message):
+        if "alerts" not in message or "key" not in message:
+            return [message]
+        self.notices.append(message)
+        return [{**alert, "key": message["key"], "kind": message["kind"]} for alert in message["alerts"]]
 
     def close(self):
         end(self.process)
