@@ -144,8 +144,9 @@ static void send_refresh(Receiver *r) {
 
         for (size_t i = 0; i < n; i++)
                 (void) json_array_append(part, json_array_get(r->refresh, r->refreshed + i));
-        json_t *args = json_pack("{s:b, s:b, s:o}", "first", r->refreshed == 0, "last",
-                        r->refreshed + n == json_array_size(r->refresh), "alerts", part);
+        json_t *args = json_pack("{s:s, s:b, s:b, s:o}", "gateway", r->owner->gateway->config->name, "first",
+                        r->refreshed == 0, "last", r->refreshed + n == json_array_size(r->refresh), "alerts",
+                        part);
         int k = args ? worker_call(r->worker, "refresh", args, on_refreshed, r) : -ENOMEM;
         json_decref(args);
         r->refreshed += n;

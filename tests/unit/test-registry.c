@@ -172,6 +172,66 @@ static void kinds_have_names(void **state) {
         assert_int_equal(subject_kind_parse("person", &k), -EINVAL);
 }
 
+static void subjects_have_attributes(void **state) {
+        Registry *r = *state;
+        char name[ATTRIBUTE_NAME_MAX];
+        SubjectId id;
+
+        assert_int_equal(registry_add_subject(r, "stay-1", SUBJECT_PATIENT, &id), 0);
+        const Subject *s = registry_subject(r, id);
+        assert_string_equal(subject_attribute(s, "ward"), "");
+        assert_int_equal(registry_set_attribute(r, id, "ward", "7"), 0);
+        assert_int_equal(registry_set_attribute(r, id, "spo2_low", "86.5"), 0);
+        assert_int_equal(registry_set_attribute(r, id, "ward", "8"), 0);
+        assert_int_equal(s->attribute_count, 2);
+        assert_string_equal(s->attributes[0].name, "spo2_low"); /* by name */
+        assert_string_equal(subject_attribute(s, "ward"), "8");
+        assert_int_equal(registry_set_attribute(r, id, "spo2_low", ""), 0);
+        assert_int_equal(registry_set_attribute(r, id, "never", ""), 0);
+        assert_int_equal(s->attribute_count, 1);
+        assert_string_equal(subject_attribute(s, "ward"), "8");
+        for (int i = 0; i < ATTRIBUTES_MAX - 1; i++) {
+                (void) snprintf(name, sizeof name, "a%d", i);
+                assert_int_equal(registry_set_attribute(r, id, name, "x"), 0);
+        }
+        assert_int_equal(registry_set_attribute(r, id, "more", "x"), -ENOSPC);
+        assert_int_equal(registry_set_attribute(r, id, "ward", "9"), 0);
+}
+
+static void attributes_have_plain_names_and_values(void **state) {
+        static const struct {
+                const char *name, *value;
+        } bad[] = { { "", "x" }, { "Ward", "x" }, { "7", "x" }, { "a-b", "x" }, { "ward", "a b" },
+                { "ward", "a,b" }, { "ward", "a=b" }, { "abcdefghijklmnopqrstuvwx", "x" },
+                { "ward", "12345678901234567890123456789012" } };
+
+        for (size_t i = 0; i < ELEMENTS(bad); i++)
+                assert_false(attribute_is_valid(bad[i].name, bad[i].value));
+        assert_true(attribute_is_valid("abcdefghijklmnopqrstuvw", "1234567890123456789012345678901"));
+        assert_true(attribute_is_valid("ward", ""));
+}
+
+static void groups_are_subjects_of_their_own(void **state) {
+        Registry *r = *state;
+        SubjectId ward, again, none, id;
+
+        assert_int_equal(registry_group(r, "ward", "7", &ward), 0);
+        assert_int_equal(registry_group(r, "ward", "7", &again), 0);
+        assert_int_equal(ward, again);
+        assert_int_equal(registry_subject(r, ward)->kind, SUBJECT_GROUP);
+        assert_string_equal(registry_subject(r, ward)->name, "group:ward:7");
+        assert_int_equal(registry_group(r, "ward", "", &none), 0);
+        assert_true(none != ward);
+        assert_int_equal(registry_group_named(r, "group:ward:7", &again), 0);
+        assert_int_equal(ward, again);
+        assert_int_equal(registry_group_named(r, "group:floor:3", &id), 0);
+        assert_int_equal(registry_group_named(r, "stay-1", &id), -ENOENT);
+        assert_int_equal(registry_group_named(r, "group:ward", &id), -ENOENT);
+        /* nobody's device can be assigned to one */
+        assert_int_equal(registry_add_subject(r, "group:ward:7", SUBJECT_PATIENT, &id), -EINVAL);
+        assert_int_equal(registry_add_subject(r, "stay-1", SUBJECT_GROUP, &id), -EINVAL);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(names_can_be_files_and_topics),
@@ -183,6 +243,9 @@ int main(void) {
                                 assignments_that_make_no_sense_are_refused, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(strangers_are_bounded, set_up, tear_down),
                 cmocka_unit_test(kinds_have_names),
+                cmocka_unit_test_setup_teardown(subjects_have_attributes, set_up, tear_down),
+                cmocka_unit_test(attributes_have_plain_names_and_values),
+                cmocka_unit_test_setup_teardown(groups_are_subjects_of_their_own, set_up, tear_down),
         };
 
         return cmocka_run_group_tests_name("registry", tests, NULL, NULL);
