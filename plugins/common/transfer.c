@@ -170,8 +170,7 @@ CURLcode transfer_run(Transfer *t, int64_t until_us, long *ret_status) {
 
 static bool is_operators_matter(CURLcode code) {
         static const CURLcode codes[] = { CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM,
-                CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_USE_SSL_FAILED,
-                CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT };
+                CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_USE_SSL_FAILED };
 
         for (size_t i = 0; i < ELEMENTS(codes); i++)
                 if (codes[i] == code)

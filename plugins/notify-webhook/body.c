@@ -59,7 +59,7 @@ static void add_rules_label(json_t *labels, const char *name, const json_t *valu
                 n += strlen("exported_");
         }
         /* an empty value is no label there */
-        if (*json_string_value(value))
+        if (n > 0 && *json_string_value(value))
                 (void) json_object_set(labels, fit, (json_t *) value);
 }
 
