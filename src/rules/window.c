@@ -78,8 +78,8 @@ static Aggregate join(const Aggregate *a, const Aggregate *b) {
                 .count = count,
                 .mean = a->mean + apart * share,
                 .squares = a->squares + b->squares + apart * apart * a->count * share,
-                .min = MIN(a->min, b->min),
-                .max = MAX(a->max, b->max),
+                .min = a->min < b->min ? a->min : b->min,
+                .max = a->max > b->max ? a->max : b->max,
                 .first = a->first,
                 .last = b->last,
                 .travel = a->travel + fabs(b->first - a->last) + b->travel,
@@ -349,11 +349,12 @@ double window_median(const Window *w) {
 }
 
 /* The distances from the median to the levels below it, and to those from it on, are two ascending series: what is
- * asked for is the k-th (from 0) of both together. Found by halving how many of those before it are from below. */
+ * asked for is the k-th (from 0) of both together, where k is at most half of them. Found by halving how many of those
+ * before it are from below. */
 static double distance_at(const Window *w, double median, size_t k) {
         const double *x = w->levels;
         size_t below = w->count / 2, above = w->count - below;
-        size_t low = k > above ? k - above : 0, high = MIN(k, below);
+        size_t low = 0, high = k;
 
         while (low < high) {
                 size_t i = (low + high) / 2;
