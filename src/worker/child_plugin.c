@@ -91,16 +91,18 @@ static int run_deliver(Child *c, const json_t *args, json_t *reply) {
 }
 
 static int run_refresh(Child *c, const json_t *args, json_t *reply) {
+        const char *gateway;
         json_t *alerts;
         int first, last;
 
-        if (json_unpack((json_t *) args, "{s:b,s:b,s:o}", "first", &first, "last", &last, "alerts",
-                            &alerts) < 0 ||
+        if (json_unpack((json_t *) args, "{s:s,s:b,s:b,s:o}", "gateway", &gateway, "first", &first, "last",
+                            &last, "alerts", &alerts) < 0 ||
                         !json_is_array(alerts))
                 return malformed(c);
         if (!c->notify->refresh)
                 return WARDSTONE_OK;
-        json_t *part = json_pack("{s:b,s:b,s:O}", "first", first, "last", last, "alerts", alerts);
+        json_t *part = json_pack("{s:s,s:b,s:b,s:O}", "gateway", gateway, "first", first, "last", last,
+                        "alerts", alerts);
         _cleanup_free_ char *text = part ? json_dumps(part, JSON_COMPACT) : NULL;
         json_decref(part);
         return text ? c->notify->refresh(c->self, text)

@@ -41,14 +41,21 @@ static void a_notice_arrives_whole(void **state) {
         assert_string_equal(error_of(f), "{\"key\":\"k\",\"alerts\":[{\"id\":\"\u00e9\"}],\"more\":3}");
 }
 
+/* A part with one alert, or with what is not an array of them. */
+static json_t *part(bool first, bool last, json_t *alerts) {
+        return json_pack(
+                        "{s:s,s:b,s:b,s:o}", "gateway", "g", "first", first, "last", last, "alerts", alerts);
+}
+
 static void a_refresh_arrives_whole_and_is_known_of(void **state) {
         Fixture *f = *state;
 
         start_plugin(f, HERALD, 0);
         assert_true(worker_refreshes(f->worker));
-        json_t *args = json_pack("{s:b,s:b,s:[{s:s}]}", "first", 1, "last", 0, "alerts", "id", "a1");
-        assert_int_equal(call_wait(f, "refresh", args), -EAGAIN);
-        assert_string_equal(error_of(f), "{\"first\":true,\"last\":false,\"alerts\":[{\"id\":\"a1\"}]}");
+        json_t *alerts = json_pack("[{s:s}]", "id", "a1");
+        assert_int_equal(call_wait(f, "refresh", part(true, false, alerts)), -EAGAIN);
+        assert_string_equal(error_of(f),
+                        "{\"gateway\":\"g\",\"first\":true,\"last\":false,\"alerts\":[{\"id\":\"a1\"}]}");
 }
 
 static void a_channel_without_refresh_says_so_and_succeeds(void **state) {
@@ -56,9 +63,7 @@ static void a_channel_without_refresh_says_so_and_succeeds(void **state) {
 
         start_plugin(f, "tests/unit/plugins/mute.so", 0);
         assert_false(worker_refreshes(f->worker));
-        assert_int_equal(call_wait(f, "refresh",
-                                         json_pack("{s:b,s:b,s:[]}", "first", 1, "last", 1, "alerts")),
-                        0);
+        assert_int_equal(call_wait(f, "refresh", part(true, true, json_array())), 0);
 }
 
 static void malformed_calls_are_refused(void **state) {
@@ -68,10 +73,10 @@ static void malformed_calls_are_refused(void **state) {
         assert_int_equal(call_wait(f, "deliver", json_object()), -EAGAIN);
         assert_string_equal(error_of(f), "malformed call by the gateway");
         assert_int_equal(call_wait(f, "deliver", json_pack("{s:s}", "notice", "text")), -EAGAIN);
-        assert_int_equal(call_wait(f, "refresh", json_pack("{s:b,s:b}", "first", 1, "last", 1)), -EAGAIN);
-        assert_int_equal(call_wait(f, "refresh",
-                                         json_pack("{s:b,s:b,s:{}}", "first", 1, "last", 1, "alerts")),
-                        -EAGAIN);
+        assert_string_equal(error_of(f), "malformed call by the gateway");
+        assert_int_equal(call_wait(f, "refresh", json_pack("{s:s}", "gateway", "g")), -EAGAIN);
+        assert_string_equal(error_of(f), "malformed call by the gateway");
+        assert_int_equal(call_wait(f, "refresh", part(true, true, json_object())), -EAGAIN);
         assert_string_equal(error_of(f), "malformed call by the gateway");
 }
 
