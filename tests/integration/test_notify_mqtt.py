@@ -1,48 +1,15 @@
 """notify-mqtt in its worker, driven as the daemon drives it, against a real broker."""
 
 import json
-import os
-import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 
+from plugin_worker import PluginWorker, alert, notice
 from ward import PATIENCE, Broker, Listener, program, wait_for
 
 pytestmark = pytest.mark.timeout(240)
-
-
-class Worker:
-    """A wardstone-worker with its socket as descriptor 3."""
-
-    def __init__(self, config):
-        self.last_id = 0
-        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.socket.settimeout(PATIENCE)
-        os.set_inheritable(theirs.fileno(), True)
-        command = f'exec "$0" test "$1" 3<&{theirs.fileno()}'
-        self.process = subprocess.Popen(
-            ["bash", "-c", command, program("wardstone-worker"), program("notify-mqtt.so")], pass_fds=[theirs.fileno()])
-        theirs.close()
-        self.opened = self.ask({"id": 0, "op": "open", "config": config})
-
-    def send(self, message):
-        self.socket.send(json.dumps(message).encode())
-
-    def receive(self):
-        return json.loads(self.socket.recv(65536))
-
-    def ask(self, message):
-        self.send(message)
-        return self.receive()
-
-    def deliver(self, **event):
-        self.last_id += 1
-        return self.ask({"id": self.last_id, "op": "deliver", "event": event})
-
-    def close(self):
-        self.socket.close()
-        assert self.process.wait(PATIENCE) == 0
 
 
 @pytest.fixture
@@ -50,7 +17,8 @@ def start():
     workers = []
 
     def make(**config):
-        workers.append(Worker({"host": "127.0.0.1", "prefix": "alerts", **config}))
+        config = {"host": "127.0.0.1", "prefix": "alerts", **config}
+        workers.append(PluginWorker(program("notify-mqtt.so"), config))
         return workers[-1]
     yield make
     for w in workers:
@@ -64,35 +32,61 @@ def retained(broker, topic="alerts/state/#"):
     return found.stdout.splitlines()
 
 
-def event(state="active", **more):
-    return {"id": "a1b2", "rule": "SpO2Low", "state": state, "priority": "high", **more}
+def shown(broker):
+    """The alerts that a new subscriber sees, by id."""
+    return {line.partition(" ")[0].rpartition("/")[2]: json.loads(line.partition(" ")[2]) for line in retained(broker)}
+
+
+def deliver(worker, state="active", ident="a1b2", **more):
+    """A notice of one alert."""
+    return worker.deliver(notice(alert(state, ident, **more), key=f"{ident}:{state}"))
+
+
+def publish(broker, topic, text, *options):
+    subprocess.run(["mosquitto_pub", "-h", "127.0.0.1", "-p", str(broker.port), "-q", "1", "-t", topic, "-m", text,
+                    *options], check=True, timeout=PATIENCE)
 
 
 @pytest.mark.short
-def test_an_event_arrives_before_deliver_returns_and_its_state_is_kept_while_it_is_active(start, broker, listener):
+def test_a_notice_arrives_before_deliver_returns_and_its_alert_is_kept_until_it_is_resolved(start, broker, listener):
     worker = start(port=broker.port)
-    assert worker.opened["r"] == 0
-    assert worker.deliver(**event(value=85.5)) == {"id": 1, "r": 0}
-    assert listener.expect("the event", lambda m: m["state"] == "active")["value"] == 85.5
-    (line,) = retained(broker)
-    topic, _, payload = line.partition(" ")
-    assert (topic, json.loads(payload)["rule"]) == ("alerts/state/a1b2", "SpO2Low")
+    assert worker.opened == {"id": 0, "r": 0, "refresh": True}
+    sent = notice(alert(value=85.5), key="a1b2:raised")
+    assert worker.deliver(sent) == {"id": 1, "r": 0}
+    listener.expect("the notice", lambda m: m.get("key") == "a1b2:raised")
+    assert listener.notices == [sent]
+    assert shown(broker) == {"a1b2": alert(value=85.5)}
 
-    assert worker.deliver(**event("resolved"))["r"] == 0
-    listener.expect("the end", lambda m: m["state"] == "resolved")
-    assert retained(broker) == []
+    assert deliver(worker, "acknowledged", who="webhook:anna")["r"] == 0
+    assert shown(broker)["a1b2"]["who"] == "webhook:anna"
+    assert deliver(worker, "resolved")["r"] == 0
+    listener.expect("the end", lambda m: m.get("key") == "a1b2:resolved")
+    assert shown(broker) == {}
+
+
+def test_each_alert_of_a_group_has_its_state(start, broker, listener):
+    worker = start(port=broker.port)
+    assert deliver(worker, ident="c")["r"] == 0
+    several = notice(alert(ident="a"), alert("acknowledged", "b"), alert("resolved", "c"), key="group-1", more=2)
+    of_none = notice(key="digest-1", more=7)
+    assert worker.deliver(several)["r"] == 0
+    assert sorted(shown(broker)) == ["a", "b"]
+    assert worker.deliver(of_none)["r"] == 0
+    assert deliver(worker, ident="last")["r"] == 0
+    listener.expect("the last one", lambda m: m.get("key") == "last:active")
+    assert listener.notices[1:3] == [several, of_none]
 
 
 def test_a_broker_that_comes_late_gets_the_alert(start, folder):
     broker = Broker(folder / "late")
     worker = start(port=broker.port, timeout="300ms")
     assert worker.opened["r"] == 0
-    reply = worker.deliver(**event())
+    reply = deliver(worker)
     assert reply["r"] < 0
     assert "Connection refused" in reply["error"]
     broker.start()
     try:
-        wait_for("the alert is taken", lambda: worker.deliver(**event())["r"] == 0)
+        wait_for("the alert is taken", lambda: deliver(worker)["r"] == 0)
         assert len(retained(broker)) == 1
     finally:
         broker.stop()
@@ -101,30 +95,30 @@ def test_a_broker_that_comes_late_gets_the_alert(start, folder):
 @pytest.mark.short
 def test_a_restarted_broker_gets_the_next_alert(start, broker):
     worker = start(port=broker.port, timeout="9s")
-    assert worker.deliver(**event())["r"] == 0
+    assert deliver(worker)["r"] == 0
     for n in range(3):
         broker.stop()
         broker.start()
-        assert worker.deliver(**event(id=f"n{n}"))["r"] == 0, n
+        assert deliver(worker, ident=f"n{n}")["r"] == 0, n
     assert len(retained(broker)) == 4
 
 
 def test_an_alert_that_a_dead_connection_swallowed_is_sent_again_once(start, broker):
     """The broker's process is stopped, so the alert waits in the socket; then it is killed."""
     worker = start(port=broker.port, timeout="500ms")
-    assert worker.deliver(**event())["r"] == 0
+    assert deliver(worker)["r"] == 0
     subprocess.run(["kill", "-STOP", str(broker.process.pid)], check=True)
-    reply = worker.deliver(**event(id="swallowed"))
+    reply = deliver(worker, ident="swallowed")
     assert reply["r"] < 0 and "did not acknowledge" in reply["error"]
     subprocess.run(["kill", "-KILL", str(broker.process.pid)], check=True)
     broker.process.wait(PATIENCE)
     broker.start()
     listener = Listener(broker.port, "alerts/events")
     try:
-        wait_for("the alert is taken", lambda: worker.deliver(**event(id="swallowed"))["r"] == 0)
-        worker.deliver(**event(id="next"))
-        listener.expect("the next one", lambda m: m["id"] == "next")
-        assert [m["id"] for m in listener.seen].count("swallowed") <= 1
+        wait_for("the alert is taken", lambda: deliver(worker, ident="swallowed")["r"] == 0)
+        deliver(worker, ident="next")
+        listener.expect("the next one", lambda m: m.get("key") == "next:active")
+        assert [m["key"] for m in listener.seen].count("swallowed:active") <= 1
     finally:
         listener.close()
 
@@ -136,7 +130,7 @@ def test_what_the_broker_does_not_permit_is_said(start, folder):
         f.write(f"acl_file {folder}/strict/acl\n")
     broker.start()
     try:
-        reply = start(port=broker.port).deliver(**event())
+        reply = deliver(start(port=broker.port))
         assert reply["r"] < 0
         assert "the broker refuses it: Not authorized" in reply["error"]
     finally:
@@ -157,8 +151,8 @@ def test_a_password_comes_from_a_file_that_others_cannot_read(start, folder):
         opened = start(**settings).opened
         assert opened["r"] < 0 and "chmod 0600" in opened["error"]
         secret.chmod(0o600)
-        assert start(**settings).deliver(**event())["r"] == 0
-        reply = start(port=broker.port, timeout="1s").deliver(**event())
+        assert deliver(start(**settings))["r"] == 0
+        reply = deliver(start(port=broker.port, timeout="1s"))
         assert "the broker refuses: " in reply["error"] and "uthori" in reply["error"]
     finally:
         broker.stop()
@@ -184,8 +178,8 @@ def test_tls_with_a_client_certificate(start, folder):
     broker.start()
     try:
         tls = {"ca": str(ca), "cert": str(folder / "gateway.pem"), "key": str(folder / "gateway-key.pem")}
-        assert start(port=broker.port, tls=tls).deliver(**event())["r"] == 0
-        reply = start(port=broker.port, tls={"ca": str(ca)}, timeout="1s").deliver(**event())
+        assert deliver(start(port=broker.port, tls=tls))["r"] == 0
+        reply = deliver(start(port=broker.port, tls={"ca": str(ca)}, timeout="1s"))
         assert reply["r"] < 0 and "no connection" in reply["error"]
     finally:
         broker.stop()
@@ -200,6 +194,9 @@ def test_tls_with_a_client_certificate(start, folder):
     ({"keepalive": "1s"}, "keepalive: "),
     ({"tls": {"cert": "x"}}, "tls: "),
     ({"tls": {"ca": "x", "cert": "x"}}, "belong together"),
+    ({"acknowledge": {}}, "acknowledge: "),
+    ({"acknowledge": {"keys_file": "k", "tpoic": "x"}}, "tpoic"),
+    ({"acknowledge": {"keys_file": "k", "topic": "x/+"}}, "acknowledge: topic: 'x/+'"),
     ({"password_file": "/nonexistent"}, "username: missing"),
     ({"username": "u", "password_file": "/nonexistent"}, "/nonexistent: No such file"),
     ({"username": "u", "credential": "x"}, "LoadCredential"),
@@ -210,17 +207,149 @@ def test_bad_settings_are_explained(start, settings, text):
     assert text in opened["error"]
 
 
-@pytest.mark.parametrize("bad", [{}, {"id": "a"}, {"id": "", "state": "active"}, {"id": "a/b", "state": "active"},
-                                 {"id": "#", "state": "active"}, {"id": 7, "state": "active"}])
-def test_an_event_without_an_id_is_refused(start, bad):
-    reply = start(port=1).deliver(**bad)
+@pytest.mark.parametrize("bad", [
+    {}, {"key": "k"}, {"alerts": []}, {"key": "", "alerts": []}, {"key": 7, "alerts": []}, {"key": "k" * 128, "alerts": []},
+    *({"key": "k", "alerts": [a]} for a in (
+        7, {"id": "a"}, {"id": "", "state": "active"}, {"id": "a/b", "state": "active"}, {"id": "#", "state": "active"},
+        {"id": 7, "state": "active"}, {"id": "a" * 101, "state": "active"})),
+    {"key": "k", "alerts": [alert()] * 65},
+])
+def test_a_notice_that_does_not_fit_topics_is_refused(start, bad):
+    reply = start(port=1).deliver(bad)
     assert reply["r"] < 0
-    assert "needs an id" in reply["error"]
+    assert "a notice needs a key" in reply["error"]
 
 
 def test_signals_to_the_group_do_not_end_it(start, broker):
     worker = start(port=broker.port)
     for name in "TERM", "INT", "HUP":
         subprocess.run(["kill", f"-{name}", str(worker.process.pid)], check=True)
-    assert worker.deliver(**event())["r"] == 0
+    assert deliver(worker)["r"] == 0
     assert worker.process.poll() is None
+
+
+# --- refresh: the broker shows what is the case ---
+
+
+@pytest.mark.short
+def test_a_refresh_restores_what_the_broker_lost_and_removes_what_is_over(start, broker):
+    publish(broker, "alerts/state/over", json.dumps(alert(ident="over")), "-r")
+    publish(broker, "alerts/state/no-json", "of an earlier version", "-r")
+    worker = start(port=broker.port)
+    assert worker.refresh(alert(ident="a"), alert("acknowledged", "b"))["r"] == 0
+    assert shown(broker) == {"a": alert(ident="a"), "b": alert("acknowledged", "b")}
+    # what somebody else changed or removed meanwhile
+    publish(broker, "alerts/state/a", "{}", "-r")
+    publish(broker, "alerts/state/b", "", "-r")
+    assert worker.refresh(alert(ident="a"), alert("acknowledged", "b"))["r"] == 0
+    assert shown(broker) == {"a": alert(ident="a"), "b": alert("acknowledged", "b")}
+    assert worker.refresh()["r"] == 0
+    assert shown(broker) == {}
+
+
+def test_a_refresh_publishes_nothing_where_all_is_well(start, broker, listener):
+    worker = start(port=broker.port)
+    assert deliver(worker)["r"] == 0
+    for _ in range(3):
+        assert worker.refresh(alert())["r"] == 0
+    assert deliver(worker, ident="last")["r"] == 0
+    listener.expect("the last one", lambda m: m["id"] == "last" and "key" not in m)
+    assert [m["id"] for m in listener.seen if "key" not in m] == ["a1b2", "last"]
+
+
+def test_a_broker_that_lost_its_memory_shows_all_again(start, folder):
+    broker = Broker(folder / "forgetful")
+    conf = folder / "forgetful/mosquitto.conf"
+    conf.write_text(conf.read_text().replace("persistence true\n", "persistence false\n"))
+    broker.start()
+    try:
+        worker = start(port=broker.port, timeout="9s")
+        for ident in "a", "b":
+            assert deliver(worker, ident=ident)["r"] == 0
+        assert sorted(shown(broker)) == ["a", "b"]
+        broker.process.kill()
+        broker.process.wait(PATIENCE)
+        broker.start()
+        assert shown(broker) == {}
+        assert worker.refresh(alert(ident="a"), alert(ident="b"))["r"] == 0
+        assert sorted(shown(broker)) == ["a", "b"]
+    finally:
+        broker.stop()
+
+
+def test_a_worker_that_was_killed_leaves_nothing_behind_that_is_over(start, broker):
+    first = start(port=broker.port)
+    assert deliver(first, ident="a")["r"] == 0
+    assert deliver(first, ident="b")["r"] == 0
+    first.kill()
+    second = start(port=broker.port)
+    assert second.refresh(alert(ident="b"))["r"] == 0
+    assert list(shown(broker)) == ["b"]
+
+
+def test_hundreds_of_alerts_in_parts(start, broker):
+    many = [alert(ident=f"n{i}") for i in range(300)]
+    for i in range(0, 200):
+        many[i]["note"] = "old"
+    worker = start(port=broker.port)
+    for state in many, many[:150], []:
+        parts = [state[i:i + 32] for i in range(0, len(state), 32)] or [[]]
+        for i, part in enumerate(parts):
+            assert worker.refresh(*part, first=i == 0, last=i == len(parts) - 1)["r"] == 0
+        assert sorted(shown(broker)) == sorted(a["id"] for a in state)
+
+
+def test_a_notice_between_two_parts_knows_better_than_the_refresh(start, broker):
+    worker = start(port=broker.port)
+    assert deliver(worker, ident="ends")["r"] == 0
+    assert worker.refresh(alert(ident="stays"), last=False)["r"] == 0
+    assert deliver(worker, ident="new")["r"] == 0
+    assert deliver(worker, "resolved", ident="ends")["r"] == 0
+    assert worker.refresh(alert(ident="ends"), first=False)["r"] == 0
+    assert sorted(shown(broker)) == ["new", "stays"]
+
+
+def test_parts_of_a_refresh_that_failed_remove_nothing(start, folder):
+    broker = Broker(folder / "late")
+    worker = start(port=broker.port, timeout="300ms")
+    broker.start()
+    publish(broker, "alerts/state/a", json.dumps(alert(ident="a")), "-r")
+    broker.stop()
+    assert worker.refresh(alert(ident="a"), last=False)["r"] < 0
+    broker.start()
+    try:
+        wait_for("it is connected", lambda: deliver(worker, ident="b")["r"] == 0)
+        assert worker.refresh(alert(ident="b"), first=False)["r"] == 0
+        assert sorted(shown(broker)) == ["a", "b"]
+        assert worker.refresh(alert(ident="b"))["r"] == 0
+        assert sorted(shown(broker)) == ["b"]
+    finally:
+        broker.stop()
+
+
+def test_what_the_broker_does_not_let_us_read_is_said(start, folder):
+    """A file of access rules refuses no subscription, but keeps messages back; this module of Mosquitto's refuses."""
+    module = next(Path("/usr/lib").rglob("mosquitto_dynamic_security.so"), None)
+    if module is None:
+        pytest.skip("mosquitto_dynamic_security.so is not here")
+    broker = Broker(folder / "strict")
+    (folder / "strict/rules.json").write_text(json.dumps({
+        "defaultACLAccess": {"publishClientSend": True, "publishClientReceive": True, "subscribe": False}}))
+    with open(folder / "strict/mosquitto.conf", "a") as f:
+        f.write(f"plugin {module}\nplugin_opt_config_file {folder}/strict/rules.json\n")
+    broker.start()
+    try:
+        worker = start(port=broker.port)
+        assert deliver(worker)["r"] == 0
+        reply = worker.refresh(alert())
+        assert reply["r"] < 0
+        assert "refuses to let alerts/state/+ be read: Not authorized" in reply["error"]
+    finally:
+        broker.stop()
+
+
+@pytest.mark.parametrize("bad", [[7], [{"id": "a"}], [{"id": "a/b", "state": "active"}], [alert()] * 65])
+def test_a_refresh_that_does_not_fit_topics_is_refused(start, bad):
+    reply = start(port=1).refresh(*bad)
+    assert reply["r"] < 0
+    assert "a refresh needs alerts" in reply["error"]
