@@ -251,7 +251,9 @@ static int64_t newest_recorded(const Gateway *g, const Stamp *now) {
 
         if (ledger_head(g->ledger, &head) == 0) {
                 uint64_t count = MIN(head.size, (uint64_t) NEWEST_ENTRIES);
-                (void) ledger_entries(g->ledger, head.size - count, count, note_when, &n);
+                int r = ledger_entries(g->ledger, head.size - count, count, note_when, &n);
+                if (r < 0)
+                        log_warning("the newest entries can't be read: %s", strerror(-r));
         }
         return MIN(n.mono_us, now->mono_us);
 }
