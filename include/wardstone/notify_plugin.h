@@ -31,6 +31,7 @@ struct wardstone_notify_plugin {
          *   key      of this notice, the same each time it comes: an idempotency key; printable ASCII
          *   kind     "alert", "group" (several of one subject) or "digest" (what was held back)
          *   gateway  the gateway's name
+         *   priority  the highest of its alerts
          *   summary  one line for people
          *   alerts   what it tells of, at least one unless more is above 0, each with
          *     id        the same from raise to resolve; letters, digits, '.', '_' and '-'
@@ -46,10 +47,12 @@ struct wardstone_notify_plugin {
         int (*deliver)(void *self, const char *notice);
 
         /* NULL where the channel has no state of its own. Called after each start of the process and then
-         * about once a minute, for channels that show what is the case now: {"gateway": as in a notice, "first":
-         * bool, "last": bool, "alerts": [...]} with all alerts that are active or acknowledged and that this
-         * channel was told of, in parts of at most 32 from first to last. What the other side still shows beyond
-         * them is over. Results and deadline are as deliver()'s; a failure is tried again with the next round. */
+         * about once a minute, for channels that show what is the case now: {"gateway": as in a notice,
+         * "first": bool, "last": bool, "alerts": [...]} with all alerts that are active or acknowledged and
+         * that this channel was told of, in parts of at most 32 from first to last. What the other side still
+         * shows beyond them is over. A notice that comes between two parts is newer than they are; a round
+         * may end without its last part. Results and deadline are as deliver()'s; a failure is tried again
+         * with the next round. */
         int (*refresh)(void *self, const char *alerts);
 
         void (*close)(void *self);

@@ -66,8 +66,9 @@ struct wardstone_host {
          * channel. who: a name for the record, which the gateway keeps as "<connector>:<who>"; note: what
          * they said, or NULL; a note that is too long is cut. Notification plugins only, from any thread;
          * never waits. WARDSTONE_OK says that it was handed over; that the alert is acknowledged is told to
-         * all who know of it, by deliver(). WARDSTONE_RETRY: the gateway is too busy. WARDSTONE_CONFIGURATION:
-         * an id or a name that is empty, too long or not printable UTF-8. No text is kept of either. */
+         * all who know of it, by deliver(). WARDSTONE_RETRY: the gateway is too busy.
+         * WARDSTONE_CONFIGURATION: an id or a name that is empty, too long or not printable UTF-8. No text is
+         * kept of either. */
         int (*acknowledge)(const struct wardstone_host *host, const char *alert, const char *who,
                         const char *note);
 
