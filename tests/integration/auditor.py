@@ -9,7 +9,8 @@ from ward import PATIENCE, TOP, program
 sys.path.insert(0, str(TOP / "tests/verifier"))
 
 VERIFIER = TOP / "tests/verifier/ledger_check.py"
-TYPES = {"reading": 1, "key": 2, "seal": 3, "gap": 4, "alert": 6, "assign": 7, "clock": 8, "config": 9, "access": 10}
+TYPES = {"reading": 1, "key": 2, "seal": 3, "gap": 4, "alert": 6, "assign": 7, "clock": 8, "config": 9, "access": 10,
+         "attribute": 11, "silence": 12}
 
 
 def wardstone_verifies(path, key):

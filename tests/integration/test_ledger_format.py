@@ -5,11 +5,13 @@ import base64
 import hmac
 import json
 import random
+import subprocess
 
 import pytest
 from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt as xchacha_open
 
 from auditor import TYPES, judge_with_wardstone
+from ward import PATIENCE, program
 
 import bodies
 import cbor
@@ -53,6 +55,9 @@ def test_the_documents_keys(written):
 
 def test_the_documents_log(written):
     for name, entry_type in TYPES.items():
+        body = written.data(f"body-{name}")
+        assert cbor.encode(bodies.parse(entry_type, body)) == body
+    for name, entry_type in (("alert-acknowledged", 6), ("alert-delivered", 6), ("silence-over", 12)):
         body = written.data(f"body-{name}")
         assert cbor.encode(bodies.parse(entry_type, body)) == body
     log, signer = written.log(), written.signer()
@@ -236,6 +241,32 @@ def test_both_verifiers_judge_alike(written, tmp_path):
     assert 50 < sum(ours) < 220
     theirs = judge_with_wardstone(texts, written.signer().verifier_key(), tmp_path)
     assert [text for text, a, b in zip(texts, ours, theirs) if a != b] == []
+
+
+ALERT = ["The alert:    SpO2Low (high priority): {}", "Subject:      stay-0421", "Summary:      SpO2 84.1 % in Bed 7"]
+SILENCE = ["Rule:         SpO2*", "Subject:      stay-0421", "Label:        Bed 7", "Labels:       team=respiratory",
+           "Priority:     low", "Priority:     medium", "Kind:         patient"]
+
+
+@pytest.mark.parametrize("name, says", [
+    ("alert", [ALERT[0].format("active at 2026-11-20T12:00:02.000Z"), *ALERT[1:]]),
+    ("alert-acknowledged", [ALERT[0].format("acknowledged at 2026-11-20T12:00:08.000Z"), *ALERT[1:],
+                            "Taken by:     uid:1000", "Note:         repositioned"]),
+    ("alert-delivered", [ALERT[0].format("delivered at 2026-11-20T12:00:03.000Z"), *ALERT[1:],
+                         "Note:         1-7/1", "Receiver:     pager"]),
+    ("attribute", ["Attribute:    spo2_low is 86, says user 1000", "Subject:      stay-0421",
+                   "Why:          COPD, target 88 to 92 %"]),
+    ("silence", ["The silence:  5f1c0a93, from 2026-11-20T12:00:06.000Z until 2026-11-20T12:10:06.000Z", *SILENCE,
+                 "Begun by:     uid:1000", "Why:          suction"]),
+    ("silence-over", ["The silence:  5f1c0a93, over, was from 2026-11-20T12:00:06.000Z until 2026-11-20T12:10:06.000Z",
+                      *SILENCE, "Why:          suction"]),
+])
+def test_wardstone_says_what_was_done_about_an_alert(written, tmp_path, name, says):
+    path = tmp_path / "proof"
+    path.write_bytes(single(written.signer(), TYPES[name.partition("-")[0]], written.data(f"body-{name}")))
+    done = subprocess.run([program("wardstone"), "verify", path, "--key", written.signer().verifier_key()],
+                          capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0 and [line.strip() for line in done.stdout.splitlines()[4:]] == says
 
 
 # --- files that are none ---

@@ -28,7 +28,7 @@ from tamper import changed_notes, changed_proofs, flips, refused
 
 pytestmark = pytest.mark.timeout(240)
 
-DISCLOSED = ("reading", "alert")
+DISCLOSED = ("reading", "alert", "attribute")
 
 
 # --- what a daemon wrote ---
@@ -68,6 +68,8 @@ def live(ward, broker):
     ward.start()
     ward.wait_connected()
     ward.cli("assign", "d1", "stay-1", "--label", "Bed 1")
+    ward.cli("set", "stay-1", "ward=7", "--why", "admitted")
+    ward.cli("silence", "--for", "10m", "--why", "drill", "--rule", "Fast")
     broker.publish("ward/d1/senml", packs(range(60, 70)))
     ward.wait_stored(range(60, 70))
     broker.publish("ward/d1/senml", [senml("spo2", 80)])
