@@ -10,13 +10,13 @@
 #include "base/file.h"
 #include "text.h"
 
-#define TIMEOUT_MAX_US (9 * USEC_PER_SEC)
+#define TIMEOUT_MAX_US (8 * USEC_PER_SEC)
 
 /* --- settings --- */
 
 int transfer_timeout(const struct wardstone_host *host, const char *text, int64_t *ret_us) {
         if (duration_parse(text, ret_us) < 0 || *ret_us < USEC_PER_MSEC || *ret_us > TIMEOUT_MAX_US)
-                return host->fail(host, WARDSTONE_CONFIGURATION, "timeout: expected a duration up to 9s");
+                return host->fail(host, WARDSTONE_CONFIGURATION, "timeout: expected a duration up to 8s");
         return WARDSTONE_OK;
 }
 
@@ -88,6 +88,17 @@ bool transfer_is_loopback(const char *host) {
 
 /* --- the handle --- */
 
+/* libcurl's: called about once a second while it waits. CURLOPT_TIMEOUT_MS does not count for what it does at the end of
+ * a connection (SMTP's QUIT): this does. */
+static int on_progress(void *userdata, curl_off_t to_receive, curl_off_t received, curl_off_t to_send,
+                curl_off_t sent) {
+        const Transfer *t = userdata;
+        Stamp now = { 0 };
+
+        clock_now(&now);
+        return now.mono_us >= t->until_us;
+}
+
 static CURLcode set_all(Transfer *t, const TransferOptions *o) {
         static const struct {
                 CURLoption option;
@@ -95,6 +106,7 @@ static CURLcode set_all(Transfer *t, const TransferOptions *o) {
         } numbers[] = {
                 { CURLOPT_NOSIGNAL, 1 },
                 { CURLOPT_QUICK_EXIT, 1 }, /* a name server that hangs is not waited for at the deadline */
+                { CURLOPT_NOPROGRESS, 0 },
                 { CURLOPT_FOLLOWLOCATION, 0 },
                 { CURLOPT_TCP_KEEPALIVE, 1 },
                 { CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
@@ -114,6 +126,10 @@ static CURLcode set_all(Transfer *t, const TransferOptions *o) {
         };
         CURLcode code = curl_easy_setopt(t->curl, CURLOPT_ERRORBUFFER, t->error);
 
+        if (code == CURLE_OK)
+                code = curl_easy_setopt(t->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+        if (code == CURLE_OK)
+                code = curl_easy_setopt(t->curl, CURLOPT_XFERINFODATA, t);
         for (size_t i = 0; code == CURLE_OK && i < ELEMENTS(numbers); i++)
                 code = curl_easy_setopt(t->curl, numbers[i].option, numbers[i].value);
         for (size_t i = 0; code == CURLE_OK && i < ELEMENTS(texts); i++)
@@ -158,6 +174,7 @@ CURLcode transfer_run(Transfer *t, int64_t until_us, long *ret_status) {
 
         clock_now(&now);
         int64_t left_ms = MAX((until_us - now.mono_us) / USEC_PER_MSEC, (int64_t) 1);
+        t->until_us = until_us;
         t->error[0] = '\0';
         *ret_status = 0;
         CURLcode code = curl_easy_setopt(t->curl, CURLOPT_TIMEOUT_MS, (long) left_ms);
@@ -179,6 +196,8 @@ static bool is_operators_matter(CURLcode code) {
 }
 
 int transfer_failed(const Transfer *t, CURLcode code) {
+        const char *text = t->error[0] ? t->error : curl_easy_strerror(code);
+
         return t->host->fail(t->host, is_operators_matter(code) ? WARDSTONE_CONFIGURATION : WARDSTONE_RETRY,
-                        "%s", t->error[0] ? t->error : curl_easy_strerror(code));
+                        "%s", code == CURLE_ABORTED_BY_CALLBACK ? "no answer in time" : text);
 }

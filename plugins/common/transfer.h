@@ -20,6 +20,7 @@ typedef struct TransferOptions {
 typedef struct Transfer {
         const struct wardstone_host *host;
         CURL *curl;
+        int64_t until_us; /* of the transfer that is under way */
         char error[CURL_ERROR_SIZE];
 } Transfer;
 
@@ -28,13 +29,13 @@ typedef struct Transfer {
 /* Does not connect. What is half open is closed by transfer_close() as well. */
 int transfer_open(Transfer *t, const struct wardstone_host *host, const TransferOptions *o) _must_check_;
 void transfer_close(Transfer *t);
-/* One transfer, over by until_us (CLOCK_BOOTTIME) whatever the other side does. ret_status: HTTP's or SMTP's last, 0
- * where there was none. */
+/* One transfer, over by until_us (CLOCK_BOOTTIME), or a second later where the other side does not say good-bye.
+ * ret_status: HTTP's or SMTP's last, 0 where there was none. */
 CURLcode transfer_run(Transfer *t, int64_t until_us, long *ret_status);
 /* What libcurl's failure means: certificates are an operator's matter, everything else may pass. */
 int transfer_failed(const Transfer *t, CURLcode code) _must_check_;
 
-/* A duration up to 9 s: a call's deadline is 10 s. */
+/* A duration up to 8 s: a call's deadline is 10 s. */
 int transfer_timeout(const struct wardstone_host *host, const char *text, int64_t *ret_us) _must_check_;
 /* {ca, cert, key}; tls may be NULL. The strings stay the object's. */
 int transfer_tls(const struct wardstone_host *host, json_t *tls, TransferOptions *ret) _must_check_;

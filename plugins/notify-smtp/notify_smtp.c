@@ -149,9 +149,6 @@ static size_t on_answer(char *data, size_t size, size_t n, void *userdata) {
 
 static CURLcode set_options(NotifySmtp *m, const Settings *s, const char *password) {
         CURL *curl = m->transfer.curl;
-        /* libcurl waits so long for each answer, also for that to QUIT, which no other deadline ends; and an idle
-         * connection is not used again after so long */
-        long timeout_s = (long) ((m->timeout_us + USEC_PER_SEC - 1) / USEC_PER_SEC), idle_s = 30;
         CURLcode code = curl_easy_setopt(curl, CURLOPT_MAIL_FROM, m->mail.from);
 
         if (code == CURLE_OK)
@@ -166,9 +163,8 @@ static CURLcode set_options(NotifySmtp *m, const Settings *s, const char *passwo
         if (code == CURLE_OK && password)
                 code = curl_easy_setopt(curl, CURLOPT_PASSWORD, password);
         if (code == CURLE_OK)
-                code = curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, timeout_s);
-        if (code == CURLE_OK)
-                code = curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, idle_s);
+                /* after a mail whose answer did not come, the next would be taken for it */
+                code = curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
         if (code == CURLE_OK)
                 code = curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
         if (code == CURLE_OK)

@@ -258,7 +258,7 @@ def test_tls_with_a_client_certificate(start, folder):
     ({"url": "https://127.0.0.1/?x", "format": "alertmanager"}, "nothing may follow"),
     ({"format": "xml"}, "format: "),
     ({"timeout": "0s"}, "timeout: "),
-    ({"timeout": "10s"}, "timeout: "),
+    ({"timeout": "9s"}, "timeout: "),
     ({"tls": {"cert": "x"}}, "belong together"),
     ({"tls": {"ca": "/nonexistent"}}, "/nonexistent: No such file"),
     ({"tls": {"cas": "x"}}, "tls: "),
