@@ -4,29 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "alert/table.h"
-#include "base/sha256.h"
+#include "alert/life.h"
 #include "model/summary.h"
-
-enum { PRIORITY_COUNT = PRIORITY_HIGH + 1, RECENT_MAX = 64 };
-
-/* Alerts of one priority, ordered by when they began. */
-typedef struct AlertList {
-        Alert *oldest, *newest;
-} AlertList;
-
-struct AlertManager {
-        const Registry *registry;
-        AlertEventFn fn;
-        void *userdata;
-        AlertTable table;
-        AlertList lists[PRIORITY_COUNT];
-        Heap timers;
-        uint64_t begun; /* timers that run out together do so in this order */
-        uint64_t shed;
-        char recent[RECENT_MAX][ALERT_ID_MAX]; /* ids of the newest resolved alerts, a ring */
-        size_t recent_next;
-};
 
 int alert_manager_new(const Registry *registry, AlertEventFn fn, void *userdata, AlertManager **ret) {
         AlertManager *m = calloc(1, sizeof *m);
@@ -36,6 +15,7 @@ int alert_manager_new(const Registry *registry, AlertEventFn fn, void *userdata,
         m->registry = registry;
         m->fn = fn;
         m->userdata = userdata;
+        m->recorded_us = INT64_MIN;
         *ret = m;
         return 0;
 }
@@ -49,166 +29,60 @@ AlertManager *alert_manager_free(AlertManager *m) {
         return NULL;
 }
 
-/* --- identity --- */
-
-static const char *subject_name(const AlertManager *m, SubjectId subject) {
-        return subject == SUBJECT_NONE ? "" : registry_subject(m->registry, subject)->name;
-}
-
-static void make_id(const AlertManager *m, AlertEvent *e) {
-        uint8_t text[ALERT_NAME_MAX + NAME_MAX_LENGTH + sizeof(int64_t)];
-        const char *subject = subject_name(m, e->subject);
-        size_t n = 0;
-        Hash h;
-
-        memcpy(text, e->rule, strlen(e->rule) + 1);
-        n += strlen(e->rule) + 1;
-        memcpy(text + n, subject, strlen(subject) + 1);
-        n += strlen(subject) + 1;
-        be64_write(text + n, (uint64_t) e->since_us);
-        sha256(BYTES(text, n + sizeof(int64_t)), &h);
-        for (size_t i = 0; i < ALERT_ID_SIZE; i++)
-                (void) snprintf(e->id + 2 * i, 3, "%02x", h.bytes[i]);
-}
-
-static bool is_recent(const AlertManager *m, const char *id) {
-        for (size_t i = 0; i < RECENT_MAX; i++)
-                if (streq(m->recent[i], id))
-                        return true;
-        return false;
-}
-
-static void remember(AlertManager *m, const AlertEvent *e) {
-        /* one that ends before it began was restored, and what is replayed will raise it again */
-        if (e->time_us < e->since_us)
-                return;
-        memcpy(m->recent[m->recent_next], e->id, sizeof e->id);
-        m->recent_next = (m->recent_next + 1) % RECENT_MAX;
-}
-
-/* --- the alerts that there are --- */
-
-static void list_add(AlertList *l, Alert *a) {
-        Alert *older = l->newest;
-
-        while (older && older->event.since_us > a->event.since_us)
-                older = older->older;
-        a->older = older;
-        a->newer = older ? older->newer : l->oldest;
-        *(a->older ? &a->older->newer : &l->oldest) = a;
-        *(a->newer ? &a->newer->older : &l->newest) = a;
-}
-
-static void list_remove(AlertList *l, const Alert *a) {
-        *(a->older ? &a->older->newer : &l->oldest) = a->newer;
-        *(a->newer ? &a->newer->older : &l->newest) = a->older;
-}
-
-/* Takes it out of everything: the caller frees it. */
-static void detach(AlertManager *m, Alert *a) {
-        heap_remove(&m->timers, &a->timer);
-        list_remove(&m->lists[a->event.priority], a);
-        alert_table_remove(&m->table, a);
-}
-
-static void drop(AlertManager *m, Alert *a) {
-        detach(m, a);
-        free(a);
-}
-
-static void resolve(AlertManager *m, Alert *a, int64_t wall_us) {
-        detach(m, a);
-        a->event.state = ALERT_RESOLVED;
-        a->event.time_us = wall_us;
-        remember(m, &a->event);
-        m->fn(m->userdata, &a->event);
-        free(a);
-}
-
-static void raise(AlertManager *m, Alert *a, int64_t wall_us) {
-        a->event.state = ALERT_ACTIVE;
-        a->event.time_us = wall_us;
-        m->fn(m->userdata, &a->event);
-}
-
-/* Makes room for an alert of that priority, see ALERTS_MAX. */
-static bool make_room(AlertManager *m, Priority priority, const Stamp *now) {
-        if (m->table.count < ALERTS_MAX)
-                return true;
-        m->shed++;
-        for (size_t p = 0; p < priority; p++) {
-                Alert *victim = m->lists[p].newest;
-                if (!victim)
-                        continue;
-                if (victim->event.state == ALERT_ACTIVE) {
-                        (void) snprintf(victim->event.summary, sizeof victim->event.summary,
-                                        "Not followed any more: too many alerts");
-                        resolve(m, victim, now->wall_us);
-                } else {
-                        drop(m, victim);
-                }
-                return true;
-        }
-        return false;
-}
-
-static int add(AlertManager *m, const AlertEvent *e, Alert **ret) {
-        Alert *a = calloc(1, sizeof *a);
-
-        if (!a)
-                return -ENOMEM;
-        a->event = *e;
-        a->timer.tie = m->begun++;
-        if (heap_reserve(&m->timers, m->table.count + 1) < 0 || alert_table_add(&m->table, a) < 0) {
-                free(a);
-                return -ENOMEM;
-        }
-        list_add(&m->lists[e->priority], a);
-        *ret = a;
-        return 0;
-}
-
-/* A new pending alert with its id; *ret is NULL where it is shed. */
-static int begin(AlertManager *m, AlertEvent *e, const char *rule, const Stamp *now, Alert **ret) {
-        if (strlen(rule) >= sizeof e->rule)
-                return -EINVAL;
-        memcpy(e->rule, rule, strlen(rule) + 1);
-        e->state = ALERT_PENDING;
-        *ret = NULL;
-        if (!make_room(m, e->priority, now))
-                return 0;
-        for (make_id(m, e); is_recent(m, e->id); make_id(m, e))
-                e->since_us++;
-        return add(m, e, ret);
-}
-
 /* --- outcomes of rules --- */
 
+/* What the newest outcome says of its alert, whatever it does to it. */
+static void note_outcome(Alert *a, const RuleOutcome *o, const AlertRule *rule) {
+        if (o->truth != TRUTH_UNKNOWN)
+                a->event.value = o->value;
+        memcpy(a->event.rule_hash, rule->hash, sizeof a->event.rule_hash);
+        a->reraise_us = rule->reraise_us;
+        a->latch = rule->latch;
+}
+
+/* For an alert that may be raised now or later without a further outcome. */
+static void describe(Alert *a, const RuleOutcome *o, const AlertRule *rule) {
+        a->event.summary[0] = '\0';
+        if (o->summarise)
+                o->summarise(o, a->event.summary);
+        (void) snprintf(a->event.labels, sizeof a->event.labels, "%s", rule->labels ? rule->labels : "");
+}
+
+static bool may_be_raised(const Alert *a) {
+        return a->event.state == ALERT_PENDING || a->latched ||
+               (a->event.state == ALERT_ACKNOWLEDGED && a->reraise_us > 0);
+}
+
+static int begin(
+                AlertManager *m, const RuleOutcome *o, const AlertRule *rule, const Stamp *at, Alert **ret) {
+        AlertEvent e = { .priority = rule->priority, .subject = o->subject, .since_us = o->time_us };
+
+        return alert_begin(m, &e, rule->name, at, ret);
+}
+
 static int is_true(AlertManager *m, Alert *a, const RuleOutcome *o, const AlertRule *rule, const Stamp *at) {
-        if (a && a->event.state == ALERT_ACTIVE) {
-                heap_remove(&m->timers, &a->timer);
-                return 0;
+        int64_t for_us = rule->for_us;
+        bool is_new = !a;
+
+        if (a && alert_is_spent(a) && !alert_on_record(m, at->mono_us)) {
+                /* it has been true for long enough, but its id may be that of an alert that is over */
+                alert_drop(m, a);
+                is_new = true;
+                for_us = 0;
         }
-        if (!a) {
-                AlertEvent e = { .priority = rule->priority, .subject = o->subject, .since_us = o->time_us };
-                int r = begin(m, &e, rule->name, at, &a);
+        if (is_new) {
+                int r = begin(m, o, rule, at, &a);
                 if (r < 0 || !a)
                         return r;
-                if (rule->for_us > 0)
-                        heap_set(&m->timers, &a->timer, at->mono_us + rule->for_us);
         }
-        const Subject *s = registry_subject(m->registry, o->subject);
-        a->event.value = o->value;
-        memcpy(a->event.rule_hash, rule->hash, sizeof a->event.rule_hash);
-        summary_render(rule->summary,
-                        &(SummaryFields){ .value = o->value,
-                                        .subject_id = s->name,
-                                        .subject_label = s->label,
-                                        .rule = rule->name },
-                        a->event.summary);
-        if (rule->for_us == 0) {
-                heap_remove(&m->timers, &a->timer);
-                raise(m, a, at->wall_us);
+        note_outcome(a, o, rule);
+        if (may_be_raised(a))
+                describe(a, o, rule);
+        if (is_new) {
+                alert_schedule(m, a, at->mono_us + for_us, at);
+        } else if (alert_is_told(a)) {
+                a->event.ended_us = a->false_us = TIME_NONE;
+                alert_hold(m, a, at);
         }
         return 0;
 }
@@ -216,35 +90,22 @@ static int is_true(AlertManager *m, Alert *a, const RuleOutcome *o, const AlertR
 static void is_false(
                 AlertManager *m, Alert *a, const RuleOutcome *o, const AlertRule *rule, const Stamp *at) {
         if (a->event.state == ALERT_PENDING) {
-                drop(m, a);
+                alert_drop(m, a);
                 return;
         }
-        a->event.value = o->value;
-        memcpy(a->event.rule_hash, rule->hash, sizeof a->event.rule_hash);
-        if (rule->keep_firing_us == 0)
-                resolve(m, a, at->wall_us);
-        else if (a->timer.place == 0)
-                heap_set(&m->timers, &a->timer, at->mono_us + rule->keep_firing_us);
+        note_outcome(a, o, rule);
+        if (a->event.ended_us != TIME_NONE || a->false_us != TIME_NONE)
+                return;
+        a->false_us = at->wall_us;
+        alert_schedule(m, a, at->mono_us + rule->keep_firing_us, at);
 }
 
-static void is_unknown(AlertManager *m, Alert *a) {
-        if (a->event.state == ALERT_PENDING)
-                drop(m, a);
-        else
-                heap_remove(&m->timers, &a->timer);
-}
-
-/* What ran out before the moment. */
-static void run_timers(AlertManager *m, int64_t before_us, const Stamp *now) {
-        while (heap_key(&m->timers) < before_us) {
-                Alert *a = container_of(heap_top(&m->timers), Alert, timer);
-                int64_t wall_us = now->wall_us - (now->mono_us - a->timer.key);
-
-                heap_remove(&m->timers, &a->timer);
-                if (a->event.state == ALERT_PENDING)
-                        raise(m, a, wall_us);
-                else
-                        resolve(m, a, wall_us);
+static void is_unknown(AlertManager *m, Alert *a, const Stamp *at) {
+        if (a->event.state == ALERT_PENDING) {
+                alert_drop(m, a);
+        } else if (a->event.ended_us == TIME_NONE) {
+                a->false_us = TIME_NONE;
+                alert_hold(m, a, at);
         }
 }
 
@@ -256,8 +117,10 @@ int alert_manager_outcome(AlertManager *m, const RuleOutcome *o, const AlertRule
 
         if (o->truth != TRUTH_TRUE && !alert_table_has(&m->table, o->subject))
                 return 0;
-        run_timers(m, o->mono_us, now);
+        alert_run_timers(m, o->mono_us, now);
         Alert *a = alert_table_find(&m->table, alert_hash(rule->name, o->subject), rule->name, o->subject);
+        if (a && alert_is_told(a) && alert_on_record(m, o->mono_us) && o->mono_us < a->raised_mono_us)
+                return 0;
         switch (o->truth) {
         case TRUTH_TRUE:
                 return is_true(m, a, o, rule, &at);
@@ -266,19 +129,38 @@ int alert_manager_outcome(AlertManager *m, const RuleOutcome *o, const AlertRule
                         is_false(m, a, o, rule, &at);
                 return 0;
         case TRUTH_UNKNOWN:
-                if (a)
-                        is_unknown(m, a);
+                if (a) {
+                        note_outcome(a, o, rule);
+                        is_unknown(m, a, &at);
+                }
                 return 0;
         }
         return -EINVAL;
 }
 
 void alert_manager_tick(AlertManager *m, const Stamp *now) {
-        run_timers(m, now->mono_us + 1, now);
+        alert_run_timers(m, now->mono_us + 1, now);
 }
 
 int64_t alert_manager_deadline(const AlertManager *m) {
         return heap_key(&m->timers);
+}
+
+/* --- people --- */
+
+int alert_manager_acknowledge(
+                AlertManager *m, const char *id, const char *who, const char *note, const Stamp *now) {
+        alert_run_timers(m, now->mono_us, now);
+        for (size_t p = 0; p < PRIORITY_COUNT; p++)
+                for (Alert *a = m->lists[p].oldest; a; a = a->newer) {
+                        if (!alert_is_told(a) || !streq(a->event.id, id))
+                                continue;
+                        if (a->event.state == ALERT_ACKNOWLEDGED)
+                                return -EALREADY;
+                        alert_acknowledge(m, a, who, note, now);
+                        return 0;
+                }
+        return -ENOENT;
 }
 
 /* --- the gateway's own --- */
@@ -299,63 +181,53 @@ int alert_manager_raise(AlertManager *m, const char *name, const char *summary, 
         if (find_technical(m, name))
                 return 0;
         summary_copy(summary, e.summary);
-        int r = begin(m, &e, name, now, &a);
+        int r = alert_begin(m, &e, name, now, &a);
         if (r < 0 || !a)
                 return r;
-        raise(m, a, now->wall_us);
+        alert_raise(m, a, now);
         return 0;
 }
 
 void alert_manager_clear(AlertManager *m, const char *name, const Stamp *now) {
         Alert *a = find_technical(m, name);
 
-        if (a)
-                resolve(m, a, now->wall_us);
+        if (!a)
+                return;
+        a->event.ended_us = now->wall_us;
+        alert_resolve(m, a, now->wall_us, "");
 }
 
-/* --- restarts, reloads, subjects that go --- */
+/* --- reloads, subjects that go --- */
 
-int alert_manager_restore(AlertManager *m, const AlertEvent *active, int64_t offset_us) {
-        const char *rule = active->rule;
-        Alert *a;
-
-        if (active->state != ALERT_ACTIVE || active->priority > PRIORITY_HIGH ||
-                        strnlen(rule, sizeof active->rule) == sizeof active->rule)
-                return -EINVAL;
-        if (m->table.count == ALERTS_MAX)
-                return -ENOSPC;
-        if (alert_table_find(&m->table, alert_hash(rule, active->subject), rule, active->subject))
-                return -EEXIST;
-        return add(m, active, &a);
-}
-
-static void end(AlertManager *m, Alert *a, const Stamp *now) {
-        if (a->event.state == ALERT_ACTIVE)
-                resolve(m, a, now->wall_us);
+static void end(AlertManager *m, Alert *a, const Stamp *now, const char *note) {
+        if (alert_is_told(a))
+                alert_resolve(m, a, now->wall_us, note);
         else
-                drop(m, a);
+                alert_drop(m, a);
 }
 
 void alert_manager_retain(AlertManager *m, bool (*keep)(void *userdata, const char *rule), void *userdata,
                 const Stamp *now) {
+        alert_run_timers(m, now->mono_us, now);
         for (size_t p = PRIORITY_COUNT; p-- > 0;)
                 for (Alert *a = m->lists[p].oldest, *newer; a; a = newer) {
                         newer = a->newer;
                         if (a->event.subject == SUBJECT_NONE)
                                 continue;
                         if (keep(userdata, a->event.rule))
-                                is_unknown(m, a);
+                                is_unknown(m, a, now);
                         else
-                                end(m, a, now);
+                                end(m, a, now, "The rule is gone");
                 }
 }
 
 void alert_manager_release(AlertManager *m, SubjectId subject, const Stamp *now) {
+        alert_run_timers(m, now->mono_us, now);
         for (size_t p = PRIORITY_COUNT; p-- > 0;)
                 for (Alert *a = m->lists[p].oldest, *newer; a; a = newer) {
                         newer = a->newer;
                         if (a->event.subject == subject)
-                                end(m, a, now);
+                                end(m, a, now, "The subject has no device any more");
                 }
 }
 
@@ -374,7 +246,7 @@ void alert_manager_visit(const AlertManager *m, AlertVisitFn fn, void *userdata)
                                 oldest = &at[p];
                 if (!oldest)
                         return;
-                if ((*oldest)->event.state == ALERT_ACTIVE)
+                if (alert_is_told(*oldest))
                         fn(userdata, &(*oldest)->event);
                 *oldest = (*oldest)->newer;
         }

@@ -1,5 +1,5 @@
 /* The life of alerts: pending, active, acknowledged, resolved. Pure: time is an argument, transitions go to a callback.
- * (monotonic time is used for durations, wall time for what is recorded.)
+ * Durations are of monotonic time, what is recorded is wall time.
  *
  * What an outcome does to the alert of its rule and subject:
  *
@@ -13,7 +13,15 @@
  *
  * A rule that latches keeps its alert active after the condition has ended, until somebody has acknowledged it; then it
  * is resolved at once. `for` means that fresh values were true all that time: a sensor that falls off in the middle does
- * not raise an alert from a stale value (absent() in a rule covers its silence). Nor does unknown ever resolve one. */
+ * not raise an alert from a stale value (absent() in a rule covers its silence). Nor does unknown ever resolve one, or
+ * keep one that is acknowledged from being raised again: what isn't known to be over goes on.
+ *
+ * A latched alert whose condition flaps is raised again at most once in ALERT_RERAISE_PAUSE_US: true sooner than that
+ * after it was raised last, it goes on untold, and is raised again when the pause is over if it is true then. It is told
+ * as latched once each time that it was raised.
+ *
+ * In an event, ended_us is when the condition became false (before `keep_firing_for`), value the newest one, and summary
+ * and labels are as of when it was raised last, or could have been. who stays with the event that resolves it. */
 #pragma once
 
 #include "model/alert.h"
@@ -25,11 +33,13 @@ typedef void (*AlertEventFn)(void *userdata, const AlertEvent *e);
 
 enum {
         /* Alerts in any state but inactive (about 1 KiB each). Beyond it the newest alert of the lowest priority is shed
-         * for one of a higher priority (with a resolving event that says so, where it was active); where there is none
-         * lower, the new one is not begun. Both are counted. */
+         * for one of a higher priority (with a resolving event whose note says so, where it was told of); where there is
+         * none lower, the new one is not begun. Both are counted. */
         ALERTS_MAX = 16384,
         ALERT_ID_SIZE = 16, /* bytes, twice as many hexadecimal digits */
 };
+
+#define ALERT_RERAISE_PAUSE_US (60 * USEC_PER_SEC)
 
 int alert_manager_new(
                 const Registry *registry, AlertEventFn fn, void *userdata, AlertManager **ret) _must_check_;
@@ -37,10 +47,10 @@ AlertManager *alert_manager_free(AlertManager *m);
 DEFINE_CLEANUP(AlertManager *, alert_manager_free);
 
 /* What a rule says; rule strings are copied where needed. What ran out before the outcome's mono_us comes first, so that
- * events do not depend on how late a timer is; outcomes come in order of mono_us. An alert's since is the outcome's time of its first truth, its
- * id SHA-256 over rule name, NUL, subject name, NUL and since (8 bytes big-endian), cut to ALERT_ID_SIZE: the same
- * reading gives the same id again after a crash. Where that very alert has just been resolved (a device whose clock is
- * coarse), since is moved on by a microsecond. -ENOMEM. */
+ * events do not depend on how late a timer is; outcomes come in order of mono_us. An alert's since is the outcome's time
+ * of its first truth, its id SHA-256 over rule name, NUL, subject name, NUL and since (8 bytes big-endian), cut to
+ * ALERT_ID_SIZE: the same reading gives the same id again after a crash. Where that very alert has just been resolved (a
+ * device whose clock is coarse), since is moved on by a microsecond. -ENOMEM. */
 int alert_manager_outcome(AlertManager *m, const RuleOutcome *o, const AlertRule *rule, const Stamp *now);
 /* A technical alert of the gateway itself, by name; it does not latch. Raising what is active or clearing what is not is
  * nothing. -EINVAL for a name of ALERT_NAME_MAX bytes or more, -ENOMEM. */
@@ -54,14 +64,19 @@ int alert_manager_acknowledge(
 void alert_manager_tick(AlertManager *m, const Stamp *now);
 int64_t alert_manager_deadline(const AlertManager *m); /* monotonic us; INT64_MAX: never */
 
-/* Over a restart: an active, latched or acknowledged alert as the store kept it (no event is made). event->raised_us and
- * its time_us are wall time; offset_us is what to subtract for monotonic time. -EINVAL, -ENOSPC, -EEXIST, -ENOMEM. */
+/* Over a restart: an active, latched or acknowledged alert as the store kept it, its last event of those that change it.
+ * No event is made. raised_us and time_us are wall time, offset_us is what to subtract for monotonic time; an acknowledged
+ * one is raised again `reraise_after` after its time_us. What its rule says is known with the first outcome. -EINVAL,
+ * -ENOSPC, -EEXIST, -ENOMEM. */
 int alert_manager_restore(AlertManager *m, const AlertEvent *event, int64_t offset_us) _must_check_;
-/* Then the readings of the last while are replayed between these two. What they do to alerts is on record already, so
- * nothing is told: only what was pending and which `keep_firing_for` was running is found out again. Outcomes from before
- * a restored alert was raised do nothing to it. A `for` that runs out during the replay, up to recorded_us (monotonic: the
- * time of the newest recorded entry), was told then: its alert has since ended, or it would have been restored, and
- * nothing is told of it until its condition has been false. One that runs out later is raised. */
+/* Then the readings of the last while are replayed between these two. What they did to alerts up to recorded_us (the
+ * monotonic time of the newest recorded entry) is on record and not told again: only what was pending and which
+ * `keep_firing_for` was running is found out. What runs out later, also while nobody watched, is told with its time.
+ * - Outcomes from before a restored alert was raised do nothing to it.
+ * - What would have been raised by recorded_us and is not among the restored has been over since: false and unknown end it
+ *   untold. Where neither comes (rules are new, it was shed), its next true outcome after recorded_us raises it, as an
+ *   alert of its own.
+ * - What would have ended a restored alert by recorded_us, and did not, ends it right after. */
 void alert_manager_replay_begin(AlertManager *m, int64_t recorded_us);
 void alert_manager_replay_end(AlertManager *m, const Stamp *now);
 

@@ -1,293 +1,298 @@
-/* The life of alerts: what raises one, what resolves it, what neither does; identity, restarts, bounds. */
-#include <errno.h>
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <cmocka.h>
+/* The life of alerts: what raises one, what resolves it, what neither does; what an event says. */
+#include "alert-fixture.h"
 
-#include "alert/alert.h"
-#include "alert/table.h"
-#include "base/sha256.h"
+#define S USEC_PER_SEC
 
-#define WALL INT64_C(1700000000000000)
-
-enum { EVENTS_MAX = 64 };
-
-typedef struct Bench {
-        Registry *registry;
-        AlertManager *manager;
-        SubjectId p1, p2;
-        AlertEvent events[EVENTS_MAX];
-        size_t count; /* also beyond EVENTS_MAX */
-} Bench;
-
-static const AlertRule low = { .name = "Low",
-        .priority = PRIORITY_HIGH,
-        .summary = "SpO2 {{ value }} in {{ subject.label }}",
-        .hash = { 1 } };
+static const AlertRule low = {
+        .name = "Low", .priority = PRIORITY_HIGH, .labels = "team=resp", .hash = { 1 }
+};
 static const AlertRule slow = { .name = "Slow",
         .priority = PRIORITY_MEDIUM,
-        .summary = "{{rule}} {{ value }}",
-        .for_us = 10 * USEC_PER_SEC,
-        .keep_firing_us = 30 * USEC_PER_SEC,
+        .for_us = 10 * S,
+        .keep_firing_us = 30 * S,
         .hash = { 2 } };
+static const AlertRule latching = { .name = "Latching", .priority = PRIORITY_HIGH, .latch = true };
 
-static void record(void *userdata, const AlertEvent *e) {
-        Bench *b = userdata;
+/* Rule by its seconds: for, keep_firing_for, reraise_after, latch. */
+#define RULE(f, k, r, l)                                                                                    \
+        {                                                                                                   \
+                .name = "R", .priority = PRIORITY_HIGH, .for_us = (f) *S, .keep_firing_us = (k) *S,         \
+                .reraise_us = (r) *S, .latch = (l)                                                          \
+        }
 
-        if (b->count < EVENTS_MAX)
-                b->events[b->count] = *e;
-        b->count++;
-}
+static const struct {
+        const char *what;
+        AlertRule rule;
+        const char *script, *events;
+} lives[] = {
+        { "truth raises", RULE(0, 0, 0, false), "1F 2T 3T 4T", "2 raised" },
+        { "falsehood resolves", RULE(0, 0, 0, false), "2T 4F 5F 6T", "2 raised, 4 resolved, 6 raised" },
+        { "unknown neither raises nor resolves", RULE(0, 0, 0, false), "1U 2T 4U 5T 6U 999?", "2 raised" },
 
-static SubjectId assign(Bench *b, const char *device, const char *subject, const char *label) {
-        DeviceId d;
-        SubjectId s;
+        { "the condition has to last", RULE(10, 0, 0, false), "1T 6T 10.9?", "" },
+        { "it has lasted", RULE(10, 0, 0, false), "1T 6T 11?", "11 raised" },
+        { "it has lasted, nobody looked", RULE(10, 0, 0, false), "1T 99T", "11 raised" },
+        { "false ends `for`", RULE(10, 0, 0, false), "1T 10F 11T 20? 20.5F 99?", "" },
+        { "unknown ends `for`", RULE(10, 0, 0, false), "1T 10U 11T 20? 20.5F 99?", "" },
+        { "false just when `for` is over", RULE(10, 0, 0, false), "1T 11F 99?", "" },
 
-        assert_int_equal(registry_add_unregistered(b->registry, device, &d), 0);
-        assert_int_equal(registry_assign(b->registry, d, subject, SUBJECT_PATIENT, label, 0, &s), 0);
-        return s;
-}
+        { "it keeps firing", RULE(0, 30, 0, false), "0T 20F 40F 49?", "0 raised" },
+        { "until falsehood has lasted", RULE(0, 30, 0, false), "0T 20F 40F 50?", "0 raised, 50 resolved" },
+        { "truth begins it anew", RULE(0, 30, 0, false), "0T 20F 49T 60F 89?", "0 raised" },
+        { "and again", RULE(0, 30, 0, false), "0T 20F 49T 60F 99?", "0 raised, 90 resolved" },
+        { "unknown begins it anew", RULE(0, 30, 0, false), "0T 20F 30U 999? 1000F 1029?", "0 raised" },
+        { "falsehood lasted after that", RULE(0, 30, 0, false), "0T 20F 30U 1000F 1030?",
+                        "0 raised, 1030 resolved" },
+        { "nobody looked while it kept firing", RULE(10, 30, 0, false), "0T 20F 99T 999?",
+                        "10 raised, 50 resolved, 109 raised" },
 
-static int setup(void **state) {
-        Bench *b = calloc(1, sizeof *b);
+        { "latched until acknowledged", RULE(0, 0, 0, true), "0T 5F 9F 99U 100A",
+                        "0 raised, 5 latched, 100 acknowledged, 100 resolved" },
+        { "latched when it has kept firing", RULE(0, 30, 0, true), "0T 5F 99? 100A",
+                        "0 raised, 35 latched, 100 acknowledged, 100 resolved" },
+        { "true while latched: raised again", RULE(0, 0, 0, true), "0T 5F 99T 200T",
+                        "0 raised, 5 latched, 99 reraised" },
+        { "latched again after that", RULE(0, 0, 0, true), "0T 5F 99T 100F",
+                        "0 raised, 5 latched, 99 reraised, 100 latched" },
+        { "acknowledged before the end does not latch", RULE(0, 0, 0, true), "0T 3A 5F",
+                        "0 raised, 3 acknowledged, 5 resolved" },
+        { "not sooner than a minute", RULE(0, 0, 0, true), "0T 5F 6T 59?", "0 raised, 5 latched" },
+        { "raised again when the minute is over", RULE(0, 0, 0, true), "0T 5F 6T 99?",
+                        "0 raised, 5 latched, 60 reraised" },
+        { "not where it is over again by then", RULE(0, 0, 0, true), "0T 5F 6T 7F 99?",
+                        "0 raised, 5 latched" },
+        { "but with the next truth", RULE(0, 0, 0, true), "0T 5F 6T 7F 99T",
+                        "0 raised, 5 latched, 99 reraised" },
+        { "unknown may be true still", RULE(0, 0, 0, true), "0T 5F 6T 7U 99?",
+                        "0 raised, 5 latched, 60 reraised" },
+        { "untold, but true: acknowledged, not resolved", RULE(0, 0, 0, true), "0T 5F 6T 7A 99? 100F",
+                        "0 raised, 5 latched, 7 acknowledged, 100 resolved" },
+        { "untold while it kept firing", RULE(0, 30, 0, true), "0T 5F 36T 40F 99? 100T",
+                        "0 raised, 35 latched, 100 reraised" },
 
-        assert_non_null(b);
-        assert_int_equal(registry_new(&b->registry), 0);
-        b->p1 = assign(b, "d1", "p1", "Bed 1");
-        b->p2 = assign(b, "d2", "p2", "");
-        assert_int_equal(alert_manager_new(b->registry, record, b, &b->manager), 0);
-        *state = b;
-        return 0;
-}
+        { "acknowledged for good", RULE(0, 0, 0, false), "0T 5A 6T 9999T 10000F",
+                        "0 raised, 5 acknowledged, 10000 resolved" },
+        { "acknowledged too long ago", RULE(0, 0, 20, false), "0T 5A 6T 30T",
+                        "0 raised, 5 acknowledged, 25 reraised" },
+        { "nobody acknowledged that", RULE(0, 0, 20, false), "0T 5A 30T 99? 100F",
+                        "0 raised, 5 acknowledged, 25 reraised, 100 resolved" },
+        { "acknowledged again", RULE(0, 0, 20, false), "0T 5A 30A 60?",
+                        "0 raised, 5 acknowledged, 25 reraised, 30 acknowledged, 50 reraised" },
+        { "unknown is not over", RULE(0, 0, 20, false), "0T 5A 6U 30?",
+                        "0 raised, 5 acknowledged, 25 reraised" },
+        { "over in time", RULE(0, 0, 20, false), "0T 5A 24F 99?", "0 raised, 5 acknowledged, 24 resolved" },
+        { "not raised again while it is false", RULE(0, 30, 20, false), "0T 5A 20F 49?",
+                        "0 raised, 5 acknowledged" },
+        { "but when it is true again", RULE(0, 30, 20, false), "0T 5A 20F 49T 99?",
+                        "0 raised, 5 acknowledged, 49 reraised" },
+        { "acknowledged while it keeps firing", RULE(0, 30, 20, true), "0T 5F 10A 99?",
+                        "0 raised, 10 acknowledged, 35 resolved" },
+        { "latched after it was raised again", RULE(0, 0, 20, true), "0T 5A 30F 99A",
+                        "0 raised, 5 acknowledged, 25 reraised, 30 latched, 99 acknowledged, 99 resolved" },
+        { "the acknowledgement came too late", RULE(0, 0, 20, true), "0T 5F 10A 15T 16F",
+                        "0 raised, 5 latched, 10 acknowledged, 10 resolved, 15 raised, 16 latched" },
+};
 
-static int teardown(void **state) {
+static void each_life_brings_its_events(void **state) {
         Bench *b = *state;
+        char events[512];
 
-        alert_manager_free(b->manager);
-        registry_free(b->registry);
-        free(b);
-        return 0;
-}
+        for (size_t i = 0; i < ELEMENTS(lives); i++) {
+                double begin = (double) i * 100000;
+                Stamp over = stamp(begin + 50000);
 
-static Stamp stamp(double at) {
-        int64_t us = (int64_t) (at * (double) USEC_PER_SEC);
-        return (Stamp){ .wall_us = WALL + us, .mono_us = us };
-}
-
-static int outcome(Bench *b, const AlertRule *rule, SubjectId subject, Truth t, double value, double at) {
-        Stamp now = stamp(at);
-        const RuleOutcome o = {
-                .subject = subject,
-                .truth = t,
-                .value = value,
-                .time_us = now.wall_us,
-                .mono_us = now.mono_us,
-        };
-
-        return alert_manager_outcome(b->manager, &o, rule, &now);
-}
-
-static void is(Bench *b, const AlertRule *rule, SubjectId subject, Truth t, double value, double at) {
-        assert_int_equal(outcome(b, rule, subject, t, value, at), 0);
-}
-
-static void tick(Bench *b, double at) {
-        Stamp now = stamp(at);
-
-        alert_manager_tick(b->manager, &now);
-}
-
-/* The newest event, the only one since the last look. */
-static const AlertEvent *event(Bench *b, const char *rule, AlertState state, double at) {
-        const AlertEvent *e = &b->events[0];
-
-        assert_int_equal(b->count, 1);
-        b->count = 0;
-        assert_string_equal(e->rule, rule);
-        assert_int_equal(e->state, state);
-        assert_int_equal(e->time_us, stamp(at).wall_us);
-        return e;
-}
-
-static void nothing(Bench *b) {
-        assert_int_equal(b->count, 0);
-}
-
-static void count_visit(void *userdata, const AlertEvent *e) {
-        assert_int_equal(e->state, ALERT_ACTIVE);
-        (*(size_t *) userdata)++;
-}
-
-static size_t active(const Bench *b) {
-        size_t n = 0;
-
-        alert_manager_visit(b->manager, count_visit, &n);
-        return n;
-}
-
-static void without_durations_truth_raises_and_falsehood_resolves(void **state) {
-        Bench *b = *state;
-
-        is(b, &low, b->p1, TRUTH_FALSE, 97, 1);
-        nothing(b);
-        is(b, &low, b->p1, TRUTH_TRUE, 85.25, 2);
-        const AlertEvent *e = event(b, "Low", ALERT_ACTIVE, 2);
-        assert_int_equal(e->priority, PRIORITY_HIGH);
-        assert_int_equal(e->subject, b->p1);
-        assert_true(e->value == 85.25);
-        assert_int_equal(e->since_us, stamp(2).wall_us);
-        assert_string_equal(e->summary, "SpO2 85.25 in Bed 1");
-        assert_memory_equal(e->rule_hash, low.hash, sizeof low.hash);
-        is(b, &low, b->p1, TRUTH_TRUE, 80, 3);
-        nothing(b);
-        is(b, &low, b->p1, TRUTH_FALSE, 97, 4);
-        e = event(b, "Low", ALERT_RESOLVED, 4);
-        assert_true(e->value == 97);
-        assert_int_equal(e->since_us, stamp(2).wall_us);
-        assert_int_equal(active(b), 0);
-}
-
-static void the_condition_has_to_last(void **state) {
-        Bench *b = *state;
-
-        is(b, &slow, b->p1, TRUTH_TRUE, 5, 1);
-        assert_int_equal(alert_manager_deadline(b->manager), stamp(11).mono_us);
-        assert_int_equal(active(b), 0);
-        is(b, &slow, b->p1, TRUTH_TRUE, 4, 6);
-        tick(b, 10.9);
-        nothing(b);
-        tick(b, 11);
-        const AlertEvent *e = event(b, "Slow", ALERT_ACTIVE, 11);
-        assert_int_equal(e->since_us, stamp(1).wall_us);
-        assert_string_equal(e->summary, "Slow 4");
-        assert_int_equal(alert_manager_deadline(b->manager), INT64_MAX);
-        assert_int_equal(active(b), 1);
-}
-
-static void falsehood_and_unknown_end_a_pending_alert(void **state) {
-        static const Truth ends[] = { TRUTH_FALSE, TRUTH_UNKNOWN };
-        Bench *b = *state;
-
-        for (size_t i = 0; i < ELEMENTS(ends); i++) {
-                double at = 100 * (double) i;
-
-                is(b, &slow, b->p1, TRUTH_TRUE, 5, at + 1);
-                is(b, &slow, b->p1, ends[i], 5, at + 10);
-                assert_int_equal(alert_manager_deadline(b->manager), INT64_MAX);
-                is(b, &slow, b->p1, TRUTH_TRUE, 5, at + 11);
-                tick(b, at + 20);
-                is(b, &slow, b->p1, TRUTH_FALSE, 5, at + 20.5);
-                nothing(b);
+                play(b, &lives[i].rule, lives[i].script, begin);
+                told(b, begin, events);
+                if (strcmp(events, lives[i].events) != 0)
+                        fail_msg("%s: %s", lives[i].what, events);
+                alert_manager_release(b->manager, b->p1, &over);
+                b->count = 0;
         }
 }
 
-static void it_keeps_firing_until_falsehood_has_lasted(void **state) {
+/* Ten times a second, for ten minutes, acknowledged by nobody. */
+static void a_latched_alert_that_flaps_is_no_storm(void **state) {
         Bench *b = *state;
 
-        is(b, &slow, b->p1, TRUTH_TRUE, 5, 0);
-        tick(b, 10);
-        (void) event(b, "Slow", ALERT_ACTIVE, 10);
-        is(b, &slow, b->p1, TRUTH_FALSE, 6, 20);
-        is(b, &slow, b->p1, TRUTH_FALSE, 7, 40);
-        is(b, &slow, b->p1, TRUTH_TRUE, 5, 49); /* begins anew */
-        is(b, &slow, b->p1, TRUTH_FALSE, 8, 60);
-        tick(b, 89);
-        nothing(b);
-        tick(b, 90);
-        assert_true(event(b, "Slow", ALERT_RESOLVED, 90)->value == 8);
-}
+        for (int i = 0; i < 6000; i++)
+                is(b, &latching, b->p1, i % 2 ? TRUTH_FALSE : TRUTH_TRUE, i, i / 10.0);
+        assert_int_equal(b->count, 20);
+        for (size_t i = 0; i < b->count; i++) {
+                const AlertEvent *e = &b->events[i];
+                AlertTransition t = i == 0  ? TRANSITION_RAISED
+                                    : i % 2 ? TRANSITION_LATCHED
+                                            : TRANSITION_RERAISED;
 
-static void unknown_never_resolves(void **state) {
-        Bench *b = *state;
-
-        is(b, &slow, b->p1, TRUTH_TRUE, 5, 0);
-        tick(b, 10);
-        (void) event(b, "Slow", ALERT_ACTIVE, 10);
-        is(b, &slow, b->p1, TRUTH_FALSE, 6, 20);
-        is(b, &slow, b->p1, TRUTH_UNKNOWN, (double) NAN, 30);
-        tick(b, 10000);
-        nothing(b);
-        is(b, &slow, b->p1, TRUTH_FALSE, 6, 10001);
-        tick(b, 10031);
-        (void) event(b, "Slow", ALERT_RESOLVED, 10031);
+                assert_int_equal(e->transition, t);
+                assert_int_equal(e->time_us, stamp((double) (i / 2) * 60 + (i % 2 ? 0.1 : 0)).wall_us);
+        }
 }
 
 static void events_do_not_depend_on_how_late_a_timer_is(void **state) {
         Bench *b = *state;
-        Stamp late = stamp(500);
-        const RuleOutcome stale = {
-                .subject = b->p1,
-                .truth = TRUTH_UNKNOWN,
-                .value = (double) NAN,
-                .time_us = stamp(9).wall_us,
-                .mono_us = stamp(9).mono_us,
-        };
 
-        /* stale at 9 s, told at 500 s: not raised in between */
+        /* stale at 9 s, heard of at 500 s: not raised in between */
         is(b, &slow, b->p1, TRUTH_TRUE, 5, 0);
-        assert_int_equal(alert_manager_outcome(b->manager, &stale, &slow, &late), 0);
+        assert_int_equal(late_outcome(b, &slow, b->p1, TRUTH_UNKNOWN, (double) NAN, 9, 500), 0);
+        tick(b, 500);
         nothing(b);
-        /* raised at 610 s, although nobody looked before 700 s */
         is(b, &slow, b->p1, TRUTH_TRUE, 5, 600);
-        is(b, &slow, b->p1, TRUTH_FALSE, 6, 700);
-        (void) event(b, "Slow", ALERT_ACTIVE, 610);
+        assert_int_equal(alert_manager_deadline(b->manager), stamp(610).mono_us);
+        assert_int_equal(late_outcome(b, &slow, b->p1, TRUTH_FALSE, 6, 611, 700), 0);
+        (void) event(b, "Slow", TRANSITION_RAISED, 610);
+        assert_int_equal(alert_manager_deadline(b->manager), stamp(641).mono_us);
         tick(b, 800);
-        (void) event(b, "Slow", ALERT_RESOLVED, 730);
+        (void) event(b, "Slow", TRANSITION_RESOLVED, 641);
+        assert_int_equal(alert_manager_deadline(b->manager), INT64_MAX);
 }
 
-static void an_id_is_of_rule_subject_and_since(void **state) {
+/* --- what an event says --- */
+
+static void an_event_is_whole(void **state) {
         Bench *b = *state;
-        char text[] = "Low\0p1\0########", id[ALERT_ID_MAX] = "";
-        Hash h;
 
-        be64_write((uint8_t *) text + 7, (uint64_t) stamp(1).wall_us);
-        sha256(BYTES(text, 15), &h);
-        for (size_t i = 0; i < 16; i++)
-                (void) snprintf(id + 2 * i, 3, "%02x", h.bytes[i]);
-        is(b, &low, b->p1, TRUTH_TRUE, 80, 1);
-        assert_string_equal(event(b, "Low", ALERT_ACTIVE, 1)->id, id);
-        is(b, &low, b->p1, TRUTH_FALSE, 99, 2);
-        assert_string_equal(event(b, "Low", ALERT_RESOLVED, 2)->id, id);
-        is(b, &low, b->p2, TRUTH_TRUE, 80, 1);
-        const AlertEvent *e = event(b, "Low", ALERT_ACTIVE, 1);
-        assert_string_not_equal(e->id, id);
-        assert_string_equal(e->summary, "SpO2 80 in p2");
+        is(b, &low, b->p1, TRUTH_TRUE, 85.25, 2);
+        AlertEvent raised = *event(b, "Low", TRANSITION_RAISED, 2);
+        assert_int_equal(raised.priority, PRIORITY_HIGH);
+        assert_int_equal(raised.state, ALERT_ACTIVE);
+        assert_int_equal(raised.subject, b->p1);
+        assert_true(raised.value == 85.25);
+        assert_int_equal(raised.since_us, stamp(2).wall_us);
+        assert_int_equal(raised.raised_us, stamp(2).wall_us);
+        assert_true(raised.ended_us == TIME_NONE);
+        assert_string_equal(raised.summary, "value 85.25");
+        assert_string_equal(raised.labels, "team=resp");
+        assert_memory_equal(raised.rule_hash, low.hash, sizeof low.hash);
+        assert_string_equal(raised.who, "");
+        assert_string_equal(raised.note, "");
+
+        assert_int_equal(acknowledge(b, raised.id, 3), 0);
+        const AlertEvent *e = event(b, "Low", TRANSITION_ACKNOWLEDGED, 3);
+        assert_int_equal(e->state, ALERT_ACKNOWLEDGED);
+        assert_string_equal(e->who, "uid:1000");
+        assert_string_equal(e->note, "on my way");
+        assert_int_equal(e->raised_us, stamp(2).wall_us);
+
+        is(b, &low, b->p1, TRUTH_FALSE, 97, 4);
+        e = event(b, "Low", TRANSITION_RESOLVED, 4);
+        assert_int_equal(e->state, ALERT_RESOLVED);
+        assert_string_equal(e->id, raised.id);
+        assert_true(e->value == 97);
+        assert_string_equal(e->summary, "value 85.25");
+        assert_string_equal(e->who, "uid:1000");
+        assert_string_equal(e->note, "");
+        assert_int_equal(e->since_us, stamp(2).wall_us);
+        assert_int_equal(e->ended_us, stamp(4).wall_us);
+        assert_int_equal(active(b), 0);
 }
 
-/* A device whose clock has whole seconds: three readings in one. */
-static void alerts_of_the_same_time_have_their_own_ids(void **state) {
+static void the_end_is_when_it_became_false(void **state) {
+        Bench *b = *state;
+        AlertRule r = slow;
+
+        r.latch = true;
+        play(b, &r, "0T 10? 20F 25F 30T 40F 45F 70?", 0);
+        assert_int_equal(b->count, 2);
+        assert_int_equal(b->events[0].since_us, stamp(0).wall_us);
+        assert_int_equal(b->events[0].raised_us, stamp(10).wall_us);
+        assert_int_equal(b->events[1].transition, TRANSITION_LATCHED);
+        assert_int_equal(b->events[1].state, ALERT_ACTIVE);
+        assert_int_equal(b->events[1].ended_us, stamp(40).wall_us);
+        play(b, &r, "80T", 0);
+        assert_int_equal(b->events[2].transition, TRANSITION_RERAISED);
+        assert_int_equal(b->events[2].since_us, stamp(0).wall_us);
+        assert_int_equal(b->events[2].raised_us, stamp(80).wall_us);
+        assert_true(b->events[2].ended_us == TIME_NONE);
+        play(b, &r, "90F 120? 130A", 0);
+        assert_int_equal(b->count, 6);
+        for (size_t i = 3; i < 6; i++)
+                assert_int_equal(b->events[i].ended_us, stamp(90).wall_us);
+}
+
+/* Whoever acknowledged the old one has not seen the new one. */
+static void raised_again_it_is_nobodys(void **state) {
+        Bench *b = *state;
+        AlertRule r = low;
+
+        r.reraise_us = 20 * S;
+        is(b, &r, b->p1, TRUTH_TRUE, 85, 0);
+        assert_int_equal(acknowledge(b, event(b, "Low", TRANSITION_RAISED, 0)->id, 5), 0);
+        (void) event(b, "Low", TRANSITION_ACKNOWLEDGED, 5);
+        is(b, &r, b->p1, TRUTH_TRUE, 70, 24);
+        tick(b, 25);
+        const AlertEvent *e = event(b, "Low", TRANSITION_RERAISED, 25);
+        assert_int_equal(e->state, ALERT_ACTIVE);
+        assert_string_equal(e->who, "");
+        assert_string_equal(e->summary, "value 70");
+        assert_true(e->value == 70);
+        assert_int_equal(e->raised_us, stamp(25).wall_us);
+}
+
+static void the_summary_is_of_the_last_truth_before_it_is_raised(void **state) {
+        Bench *b = *state;
+
+        is(b, &slow, b->p1, TRUTH_TRUE, 5, 1);
+        is(b, &slow, b->p1, TRUTH_TRUE, 4, 6);
+        tick(b, 11);
+        assert_string_equal(event(b, "Slow", TRANSITION_RAISED, 11)->summary, "value 4");
+}
+
+static void an_acknowledgement_is_of_an_alert_that_waits_for_one(void **state) {
         Bench *b = *state;
         char id[ALERT_ID_MAX];
+        Stamp now = stamp(3);
 
-        is(b, &low, b->p1, TRUTH_TRUE, 80, 1);
-        memcpy(id, event(b, "Low", ALERT_ACTIVE, 1)->id, sizeof id);
-        is(b, &low, b->p1, TRUTH_FALSE, 99, 1);
-        (void) event(b, "Low", ALERT_RESOLVED, 1);
-        is(b, &low, b->p1, TRUTH_TRUE, 80, 1);
-        const AlertEvent *e = event(b, "Low", ALERT_ACTIVE, 1);
-        assert_string_not_equal(e->id, id);
-        assert_int_equal(e->since_us, stamp(1).wall_us + 1);
+        assert_int_equal(acknowledge(b, "", 0), -ENOENT);
+        is(b, &low, b->p1, TRUTH_TRUE, 85, 1);
+        memcpy(id, event(b, "Low", TRANSITION_RAISED, 1)->id, sizeof id);
+        is(b, &low, b->p2, TRUTH_TRUE, 85, 1);
+        assert_string_not_equal(event(b, "Low", TRANSITION_RAISED, 1)->id, id);
+        assert_int_equal(acknowledge(b, id, 2), 0);
+        assert_int_equal(event(b, "Low", TRANSITION_ACKNOWLEDGED, 2)->subject, b->p1);
+        assert_int_equal(acknowledge(b, id, 2), -EALREADY);
+        nothing(b);
+        assert_int_equal(active(b), 2);
+        is(b, &low, b->p1, TRUTH_FALSE, 99, 3);
+        (void) event(b, "Low", TRANSITION_RESOLVED, 3);
+        assert_int_equal(acknowledge(b, id, 4), -ENOENT);
+        assert_int_equal(alert_manager_raise(b->manager, "StoreFailed", "", &now), 0);
+        assert_int_equal(acknowledge(b, event(b, "StoreFailed", TRANSITION_RAISED, 3)->id, 5), 0);
+        (void) event(b, "StoreFailed", TRANSITION_ACKNOWLEDGED, 5);
+        alert_manager_clear(b->manager, "StoreFailed", &now);
+        assert_int_equal(event(b, "StoreFailed", TRANSITION_RESOLVED, 3)->ended_us, now.wall_us);
 }
 
-static void names_of_the_same_hash_do_not_mix(void **state) {
+static void the_end_comes_before_an_acknowledgement_that_is_later(void **state) {
         Bench *b = *state;
-        AlertRule one = low, other = low;
 
-        one.name = "R112382";
-        other.name = "R349599";
-        assert_int_equal(alert_hash(one.name, b->p1), alert_hash(other.name, b->p1));
-        is(b, &one, b->p1, TRUTH_TRUE, 80, 1);
-        (void) event(b, "R112382", ALERT_ACTIVE, 1);
-        is(b, &other, b->p1, TRUTH_FALSE, 80, 2);
-        nothing(b);
-        is(b, &other, b->p1, TRUTH_TRUE, 80, 3);
-        (void) event(b, "R349599", ALERT_ACTIVE, 3);
-        is(b, &one, b->p1, TRUTH_FALSE, 80, 4);
-        (void) event(b, "R112382", ALERT_RESOLVED, 4);
-        is(b, &other, b->p1, TRUTH_FALSE, 80, 5);
-        (void) event(b, "R349599", ALERT_RESOLVED, 5);
+        is(b, &slow, b->p1, TRUTH_TRUE, 5, 0);
+        tick(b, 10);
+        AlertEvent raised = *event(b, "Slow", TRANSITION_RAISED, 10);
+        is(b, &slow, b->p1, TRUTH_FALSE, 9, 20);
+        assert_int_equal(acknowledge(b, raised.id, 60), -ENOENT);
+        (void) event(b, "Slow", TRANSITION_RESOLVED, 50);
+}
+
+static void texts_are_cut_between_characters(void **state) {
+        Bench *b = *state;
+        char text[ALERT_SUMMARY_MAX + 8];
+        Stamp now = stamp(1);
+
+        /* one byte less than fits, then an e with an accent (2 bytes): only whole ones are kept, and the NUL needs one */
+        memset(text, 'x', sizeof text);
+        memcpy(text + ALERT_SUMMARY_MAX - 2, "\xC3\xA9...", 6);
+        assert_int_equal(alert_manager_raise(b->manager, "T", text, &now), 0);
+        AlertEvent raised = *event(b, "T", TRANSITION_RAISED, 1);
+        assert_int_equal(strlen(raised.summary), ALERT_SUMMARY_MAX - 2);
+        assert_int_equal(strspn(raised.summary, "x"), ALERT_SUMMARY_MAX - 2);
+        memset(text, 'x', sizeof text - 1);
+        memcpy(text + ALERT_WHO_MAX - 2, "\xC3\xA9", 2);
+        memcpy(text + ALERT_NOTE_MAX - 3, "\xE2\x82\xAC", 3);
+        text[sizeof text - 1] = '\0';
+        assert_int_equal(alert_manager_acknowledge(b->manager, raised.id, text, text, &now), 0);
+        const AlertEvent *e = event(b, "T", TRANSITION_ACKNOWLEDGED, 1);
+        assert_int_equal(strlen(e->who), ALERT_WHO_MAX - 2);
+        assert_int_equal(strlen(e->note), ALERT_NOTE_MAX - 3);
 }
 
 static void technical_alerts_go_by_name(void **state) {
@@ -296,7 +301,7 @@ static void technical_alerts_go_by_name(void **state) {
         Stamp now = stamp(1), later = stamp(9);
 
         assert_int_equal(alert_manager_raise(b->manager, "StoreFailed", "disk {{ value }}", &now), 0);
-        const AlertEvent *e = event(b, "StoreFailed", ALERT_ACTIVE, 1);
+        const AlertEvent *e = event(b, "StoreFailed", TRANSITION_RAISED, 1);
         assert_int_equal(e->priority, PRIORITY_TECHNICAL);
         assert_int_equal(e->subject, SUBJECT_NONE);
         assert_string_equal(e->summary, "disk {{ value }}");
@@ -305,7 +310,7 @@ static void technical_alerts_go_by_name(void **state) {
         alert_manager_clear(b->manager, "ClockStepped", &later);
         nothing(b);
         alert_manager_clear(b->manager, "StoreFailed", &later);
-        (void) event(b, "StoreFailed", ALERT_RESOLVED, 9);
+        (void) event(b, "StoreFailed", TRANSITION_RESOLVED, 9);
         alert_manager_clear(b->manager, "StoreFailed", &later);
         nothing(b);
         memset(name, 'n', sizeof name);
@@ -313,206 +318,21 @@ static void technical_alerts_go_by_name(void **state) {
         assert_int_equal(alert_manager_raise(b->manager, name, "", &now), -EINVAL);
 }
 
-static void a_summary_is_cut_between_characters(void **state) {
-        Bench *b = *state;
-        char text[ALERT_SUMMARY_MAX + 8];
-        Stamp now = stamp(1);
-
-        /* 254 bytes, then an e with an accent (2 bytes): only whole ones are kept, and the NUL needs one */
-        memset(text, 'x', sizeof text);
-        memcpy(text + ALERT_SUMMARY_MAX - 2, "\xC3\xA9...", 6);
-        assert_int_equal(alert_manager_raise(b->manager, "T", text, &now), 0);
-        const AlertEvent *e = event(b, "T", ALERT_ACTIVE, 1);
-        assert_int_equal(strlen(e->summary), ALERT_SUMMARY_MAX - 2);
-        assert_int_equal(strspn(e->summary, "x"), ALERT_SUMMARY_MAX - 2);
-}
-
-static void an_active_alert_lives_over_a_restart(void **state) {
-        Bench *b = *state;
-        AlertEvent raised;
-
-        is(b, &slow, b->p1, TRUTH_TRUE, 5, 0);
-        tick(b, 10);
-        raised = *event(b, "Slow", ALERT_ACTIVE, 10);
-        alert_manager_free(b->manager);
-        assert_int_equal(alert_manager_new(b->registry, record, b, &b->manager), 0);
-        assert_int_equal(alert_manager_restore(b->manager, &raised, 0), 0);
-        assert_int_equal(alert_manager_restore(b->manager, &raised, 0), -EEXIST);
-        nothing(b);
-        assert_int_equal(active(b), 1);
-        is(b, &slow, b->p1, TRUTH_TRUE, 5, 100);
-        nothing(b);
-        is(b, &slow, b->p1, TRUTH_FALSE, 9, 101);
-        tick(b, 131);
-        assert_string_equal(event(b, "Slow", ALERT_RESOLVED, 131)->id, raised.id);
-        raised.state = ALERT_RESOLVED;
-        assert_int_equal(alert_manager_restore(b->manager, &raised, 0), -EINVAL);
-}
-
-/* Replay begins before the restored alert did: the same alert comes out of it. */
-static void what_is_replayed_raises_the_restored_alert_again(void **state) {
-        Bench *b = *state;
-        AlertEvent raised;
-
-        is(b, &low, b->p1, TRUTH_TRUE, 80, 50);
-        raised = *event(b, "Low", ALERT_ACTIVE, 50);
-        alert_manager_free(b->manager);
-        assert_int_equal(alert_manager_new(b->registry, record, b, &b->manager), 0);
-        assert_int_equal(alert_manager_restore(b->manager, &raised, 0), 0);
-        is(b, &low, b->p1, TRUTH_FALSE, 99, 40);
-        assert_string_equal(event(b, "Low", ALERT_RESOLVED, 40)->id, raised.id);
-        is(b, &low, b->p1, TRUTH_TRUE, 80, 50);
-        assert_string_equal(event(b, "Low", ALERT_ACTIVE, 50)->id, raised.id);
-}
-
-static bool is_low(void *userdata, const char *rule) {
-        (void) userdata;
-        return strcmp(rule, "Low") == 0;
-}
-
-static void alerts_of_rules_that_are_gone_are_resolved(void **state) {
-        Bench *b = *state;
-        Stamp now = stamp(20);
-
-        is(b, &slow, b->p1, TRUTH_TRUE, 5, 0);
-        tick(b, 10);
-        is(b, &slow, b->p2, TRUTH_TRUE, 5, 15);
-        is(b, &low, b->p1, TRUTH_TRUE, 5, 15);
-        assert_int_equal(alert_manager_raise(b->manager, "StoreFailed", "", &now), 0);
-        b->count = 0;
-        alert_manager_retain(b->manager, is_low, NULL, &now);
-        assert_int_equal(event(b, "Slow", ALERT_RESOLVED, 20)->subject, b->p1);
-        assert_int_equal(active(b), 2);
-        assert_int_equal(alert_manager_deadline(b->manager), INT64_MAX);
-}
-
-static bool is_any(void *userdata, const char *rule) {
-        (void) userdata;
-        (void) rule;
-        return true;
-}
-
-static void to_those_that_stay_a_reload_is_unknown(void **state) {
-        Bench *b = *state;
-        Stamp now = stamp(25);
-
-        is(b, &slow, b->p1, TRUTH_TRUE, 5, 0);
-        tick(b, 10);
-        (void) event(b, "Slow", ALERT_ACTIVE, 10);
-        is(b, &slow, b->p1, TRUTH_FALSE, 9, 20);
-        is(b, &slow, b->p2, TRUTH_TRUE, 5, 20);
-        alert_manager_retain(b->manager, is_any, NULL, &now);
-        tick(b, 1000);
-        nothing(b);
-        assert_int_equal(active(b), 1);
-}
-
-static void alerts_of_a_subject_that_leaves_are_resolved(void **state) {
-        Bench *b = *state;
-        Stamp now = stamp(20);
-
-        is(b, &low, b->p1, TRUTH_TRUE, 5, 1);
-        is(b, &low, b->p2, TRUTH_TRUE, 5, 1);
-        is(b, &slow, b->p1, TRUTH_TRUE, 5, 19);
-        b->count = 0;
-        alert_manager_release(b->manager, b->p1, &now);
-        assert_int_equal(event(b, "Low", ALERT_RESOLVED, 20)->subject, b->p1);
-        assert_int_equal(active(b), 1);
-        tick(b, 100);
-        nothing(b);
-}
-
-typedef struct Order {
-        int64_t since_us;
-        size_t count;
-} Order;
-
-static void check_order(void *userdata, const AlertEvent *e) {
-        Order *o = userdata;
-
-        assert_true(e->since_us >= o->since_us);
-        o->since_us = e->since_us;
-        o->count++;
-}
-
-static void the_oldest_is_shown_first(void **state) {
-        static const double times[] = { 5, 3, 9, 1, 7, 2 };
-        Bench *b = *state;
-        Order o = { 0 };
-        AlertRule rules[ELEMENTS(times)];
-        char names[ELEMENTS(times)][8];
-
-        for (size_t i = 0; i < ELEMENTS(times); i++) {
-                (void) snprintf(names[i], sizeof names[i], "R%zu", i);
-                rules[i] = low;
-                rules[i].name = names[i];
-                rules[i].priority = i % 2 ? PRIORITY_HIGH : PRIORITY_LOW;
-                is(b, &rules[i], b->p1, TRUTH_TRUE, 1, times[i]);
-        }
-        alert_manager_visit(b->manager, check_order, &o);
-        assert_int_equal(o.count, ELEMENTS(times));
-}
-
-static void beyond_the_limit_the_lowest_priority_is_shed(void **state) {
-        Bench *b = *state;
-        AlertRule medium = low;
-        char name[16];
-
-        medium.name = name;
-        medium.priority = PRIORITY_MEDIUM;
-        for (int i = 0; i < ALERTS_MAX; i++) {
-                (void) snprintf(name, sizeof name, "R%d", i);
-                is(b, &medium, b->p1, TRUTH_TRUE, 1, i);
-        }
-        assert_int_equal(b->count, ALERTS_MAX);
-        b->count = 0;
-        (void) snprintf(name, sizeof name, "another");
-        is(b, &medium, b->p1, TRUTH_TRUE, 1, 70000);
-        nothing(b);
-        assert_int_equal(alert_manager_shed(b->manager), 1);
-        is(b, &low, b->p1, TRUTH_TRUE, 1, 70001);
-        assert_int_equal(b->count, 2);
-        assert_string_equal(b->events[0].rule, "R65535");
-        assert_int_equal(b->events[0].state, ALERT_RESOLVED);
-        assert_string_equal(b->events[0].summary, "Not followed any more: too many alerts");
-        assert_string_equal(b->events[1].rule, "Low");
-        assert_int_equal(b->events[1].state, ALERT_ACTIVE);
-        assert_int_equal(alert_manager_shed(b->manager), 2);
-        assert_int_equal(active(b), ALERTS_MAX);
-        /* every one of them is still found and ends */
-        for (int i = 0; i < ALERTS_MAX - 1; i++) {
-                (void) snprintf(name, sizeof name, "R%d", i);
-                is(b, &medium, b->p1, TRUTH_FALSE, 1, 80000);
-        }
-        is(b, &low, b->p1, TRUTH_FALSE, 1, 80000);
-        assert_int_equal(active(b), 0);
-}
+#define CASE(f) cmocka_unit_test_setup_teardown(f, bench_setup, bench_teardown)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(
-                                without_durations_truth_raises_and_falsehood_resolves, setup, teardown),
-                cmocka_unit_test_setup_teardown(the_condition_has_to_last, setup, teardown),
-                cmocka_unit_test_setup_teardown(falsehood_and_unknown_end_a_pending_alert, setup, teardown),
-                cmocka_unit_test_setup_teardown(it_keeps_firing_until_falsehood_has_lasted, setup, teardown),
-                cmocka_unit_test_setup_teardown(unknown_never_resolves, setup, teardown),
-                cmocka_unit_test_setup_teardown(
-                                events_do_not_depend_on_how_late_a_timer_is, setup, teardown),
-                cmocka_unit_test_setup_teardown(an_id_is_of_rule_subject_and_since, setup, teardown),
-                cmocka_unit_test_setup_teardown(alerts_of_the_same_time_have_their_own_ids, setup, teardown),
-                cmocka_unit_test_setup_teardown(names_of_the_same_hash_do_not_mix, setup, teardown),
-                cmocka_unit_test_setup_teardown(technical_alerts_go_by_name, setup, teardown),
-                cmocka_unit_test_setup_teardown(a_summary_is_cut_between_characters, setup, teardown),
-                cmocka_unit_test_setup_teardown(an_active_alert_lives_over_a_restart, setup, teardown),
-                cmocka_unit_test_setup_teardown(
-                                what_is_replayed_raises_the_restored_alert_again, setup, teardown),
-                cmocka_unit_test_setup_teardown(alerts_of_rules_that_are_gone_are_resolved, setup, teardown),
-                cmocka_unit_test_setup_teardown(to_those_that_stay_a_reload_is_unknown, setup, teardown),
-                cmocka_unit_test_setup_teardown(
-                                alerts_of_a_subject_that_leaves_are_resolved, setup, teardown),
-                cmocka_unit_test_setup_teardown(the_oldest_is_shown_first, setup, teardown),
-                cmocka_unit_test_setup_teardown(
-                                beyond_the_limit_the_lowest_priority_is_shed, setup, teardown),
+                CASE(each_life_brings_its_events),
+                CASE(a_latched_alert_that_flaps_is_no_storm),
+                CASE(events_do_not_depend_on_how_late_a_timer_is),
+                CASE(an_event_is_whole),
+                CASE(the_end_is_when_it_became_false),
+                CASE(raised_again_it_is_nobodys),
+                CASE(the_summary_is_of_the_last_truth_before_it_is_raised),
+                CASE(an_acknowledgement_is_of_an_alert_that_waits_for_one),
+                CASE(the_end_comes_before_an_acknowledgement_that_is_later),
+                CASE(texts_are_cut_between_characters),
+                CASE(technical_alerts_go_by_name),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

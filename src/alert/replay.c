@@ -1,0 +1,52 @@
+#include <errno.h>
+
+#include "alert/life.h"
+
+int alert_manager_restore(AlertManager *m, const AlertEvent *event, int64_t offset_us) {
+        bool acknowledged = event->state == ALERT_ACKNOWLEDGED;
+        AlertEvent e = *event;
+        int64_t raised_us, told_us;
+        Alert *a;
+
+        if ((e.state != ALERT_ACTIVE && !acknowledged) || e.priority > PRIORITY_HIGH ||
+                        strnlen(e.rule, sizeof e.rule) == sizeof e.rule ||
+                        (e.subject != SUBJECT_NONE && e.subject >= registry_subject_count(m->registry)))
+                return -EINVAL;
+        if (e.raised_us == TIME_NONE) /* of a ledger that did not keep it: this event is the raise */
+                e.raised_us = e.time_us;
+        if (__builtin_sub_overflow(e.raised_us, offset_us, &raised_us) ||
+                        __builtin_sub_overflow(e.time_us, offset_us, &told_us))
+                return -EINVAL;
+        if (m->table.count == ALERTS_MAX)
+                return -ENOSPC;
+        if (alert_table_find(&m->table, alert_hash(e.rule, e.subject), e.rule, e.subject))
+                return -EEXIST;
+        int r = alert_add(m, &e, &a);
+        if (r < 0)
+                return r;
+        a->raised_mono_us = raised_us;
+        a->acknowledged_mono_us = told_us;
+        a->latched = !acknowledged && e.ended_us != TIME_NONE;
+        a->latch = a->latched;
+        if (acknowledged && e.ended_us != TIME_NONE) {
+                /* the end came between its last two events */
+                a->false_us = e.ended_us;
+                heap_set(&m->timers, &a->timer, told_us);
+        }
+        return 0;
+}
+
+void alert_manager_replay_begin(AlertManager *m, int64_t recorded_us) {
+        m->recorded_us = recorded_us;
+        /* the wall clock may have been set back since: what is on record was before */
+        for (size_t p = 0; p < PRIORITY_COUNT; p++)
+                for (Alert *a = m->lists[p].oldest; a; a = a->newer) {
+                        a->raised_mono_us = MIN(a->raised_mono_us, recorded_us);
+                        a->acknowledged_mono_us = MIN(a->acknowledged_mono_us, recorded_us);
+                }
+}
+
+void alert_manager_replay_end(AlertManager *m, const Stamp *now) {
+        alert_manager_tick(m, now);
+        m->recorded_us = INT64_MIN;
+}
