@@ -138,7 +138,7 @@ static CURLcode set_all(Transfer *t, const TransferOptions *o) {
                 code = curl_easy_setopt(t->curl, CURLOPT_CAINFO, o->ca);
                 /* that CA and no other: the folder of the system's CAs is looked into as well otherwise */
                 if (code == CURLE_OK)
-                        code = curl_easy_setopt(t->curl, CURLOPT_CAPATH, NULL);
+                        code = curl_easy_setopt(t->curl, CURLOPT_CAPATH, (char *) NULL);
         }
         return code;
 }

@@ -155,7 +155,9 @@ static char *make_text(const json_t *notice, const char *gateway, const char *su
         if (!f)
                 return NULL;
         (void) fprintf(f, "%s\n", summary);
-        json_array_foreach(json_object_get(notice, "alerts"), i, alert) put_alert(f, i + 1, alert);
+        json_array_foreach(json_object_get(notice, "alerts"), i, alert) {
+                put_alert(f, i + 1, alert);
+        }
         if (more > 0)
                 (void) fprintf(f, "\n%lld more were held back and are not listed here.\n", (long long) more);
         (void) fprintf(f,

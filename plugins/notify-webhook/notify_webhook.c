@@ -193,7 +193,7 @@ static int post(NotifyWebhook *w, const char *key, const char *body, int64_t unt
                         curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
                         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body) == CURLE_OK)
                 code = transfer_run(&w->transfer, until_us, &status);
-        (void) curl_easy_setopt(curl, CURLOPT_HTTPHEADER, NULL);
+        (void) curl_easy_setopt(curl, CURLOPT_HTTPHEADER, (struct curl_slist *) NULL);
         curl_slist_free_all(headers);
         /* The status counts where one came, also where the rest of the answer is endless or late. */
         return status >= 200 ? judge(w, status) : transfer_failed(&w->transfer, code);
