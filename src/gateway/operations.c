@@ -5,6 +5,8 @@
 
 #include "gateway/internal.h"
 
+enum { SETTLE_MS = 10, SETTLE_TRIES = 1500 };
+
 static const struct {
         const char *name;
         OperationFn run;
@@ -143,6 +145,39 @@ json_t *flags_to_json(uint16_t flags) {
                 if (flags & 1u << bit)
                         (void) json_array_append_new(list, json_string(reading_flag_name(bit)));
         return list;
+}
+
+typedef struct Settling {
+        uint64_t batches; /* to be committed in all; 0: not known yet */
+        bool done, failing;
+} Settling;
+
+static int look_at_batches(Gateway *g, void *argument) {
+        Settling *s = argument;
+        const Pipeline *p = &g->pipeline;
+
+        if (s->batches == 0)
+                s->batches = p->batches + 1 + ledger_is_writing(g->ledger);
+        s->done = p->batches >= s->batches;
+        s->failing = p->store != STORE_OK;
+        return 0;
+}
+
+int operations_settle(Session *s, Error *e) {
+        Settling settling = { 0 };
+
+        for (int tries = 0; tries < SETTLE_TRIES; tries++) {
+                int r = session_on_loop(s, look_at_batches, &settling);
+                if (r < 0 || settling.done)
+                        return r;
+                if (settling.failing)
+                        break;
+                r = session_sleep(s, SETTLE_MS);
+                if (r < 0)
+                        return r;
+        }
+        return error_set(e, -EIO,
+                        "it is done, but can't be recorded while the store fails: wardstone status");
 }
 
 static int append_access(Gateway *g, void *argument) {

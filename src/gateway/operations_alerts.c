@@ -14,6 +14,16 @@ static void who_asks(const Session *s, char ret[static ALERT_WHO_MAX]) {
         (void) snprintf(ret, ALERT_WHO_MAX, "uid:%u", session_uid(s));
 }
 
+/* The row once what it tells of is durable; takes it. */
+static int answer(Session *s, int r, json_t *row, Error *e) {
+        if (r == 0)
+                r = operations_settle(s, e);
+        if (r == 0)
+                return session_row(s, row);
+        json_decref(row);
+        return r;
+}
+
 /* --- alerts --- */
 
 typedef struct AlertList {
@@ -157,10 +167,19 @@ int operation_acknowledge(Session *s, const json_t *request, Error *e) {
                                 ID_PREFIX_MIN);
         who_asks(s, a.who);
         r = session_on_loop(s, acknowledge_on_loop, &a);
-        return r < 0 ? r : session_row(s, a.row);
+        return answer(s, r, a.row, e);
 }
 
 /* --- silences --- */
+
+static bool labels_are_valid(const char *labels) {
+        for (const char *at = labels; *at; at += strcspn(at, ","), at += *at == ',') {
+                size_t len = strcspn(at, ","), name = strcspn(at, "=");
+                if (name == 0 || name + 1 >= len)
+                        return false;
+        }
+        return true;
+}
 
 static int read_filter(const json_t *request, AlertFilter *ret, Error *e) {
         const char *rule = "", *subject = "", *label = "", *labels = "", *priority = NULL;
@@ -180,6 +199,9 @@ static int read_filter(const json_t *request, AlertFilter *ret, Error *e) {
         if (strlen(rule) >= sizeof ret->rule || strlen(subject) >= sizeof ret->subject ||
                         strlen(label) >= sizeof ret->label || strlen(labels) >= sizeof ret->labels)
                 return error_set(e, -EINVAL, "rule, subject, label or labels: too long");
+        if (!labels_are_valid(labels))
+                return error_set(e, -EINVAL, "labels '%.60s': expected name=value, with commas between",
+                                labels);
         *ret = (AlertFilter){ 0 };
         memcpy(ret->rule, rule, strlen(rule) + 1);
         memcpy(ret->subject, subject, strlen(subject) + 1);
@@ -237,7 +259,7 @@ int operation_silence(Session *s, const json_t *request, Error *e) {
         memcpy(a.silence.why, why, strlen(why) + 1);
         who_asks(s, a.silence.who);
         r = session_on_loop(s, silence_on_loop, &a);
-        return r < 0 ? r : session_row(s, a.row);
+        return answer(s, r, a.row, e);
 }
 
 static json_t *silence_to_json(const Silence *s) {
@@ -290,5 +312,5 @@ int operation_unsilence(Session *s, const json_t *request, Error *e) {
                 return error_set(e, -EINVAL, "silence: expected its id");
         who_asks(s, a.silence.who);
         r = session_on_loop(s, unsilence_on_loop, &a);
-        return r < 0 ? r : session_row(s, json_pack("{s:s}", "silence", a.id));
+        return answer(s, r, json_pack("{s:s}", "silence", a.id), e);
 }

@@ -118,12 +118,16 @@ static void add_vital(void *userdata, const Reading *r) {
 static void add_alert(void *userdata, const AlertEvent *event) {
         BoardRow *row = userdata;
 
-        if (event->subject == row->subject)
-                (void) json_array_append_new(row->alerts,
-                                json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "id", event->id, "rule",
-                                                event->rule, "priority", priority_name(event->priority),
-                                                "state", alert_state_name(event->state), "summary",
-                                                event->summary, "since_us", (json_int_t) event->since_us));
+        if (event->subject != row->subject)
+                return;
+        json_t *alert = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "id", event->id, "rule", event->rule,
+                        "priority", priority_name(event->priority), "state", alert_state_name(event->state),
+                        "summary", event->summary, "since_us", (json_int_t) event->since_us);
+        const Silence *silence = dispatch_silence_of(row->gateway->dispatch, event);
+
+        if (silence)
+                (void) json_object_set_new(alert, "silence", json_string(silence->id));
+        (void) json_array_append_new(row->alerts, alert);
 }
 
 static int gather_board(Gateway *g, void *argument) {
@@ -141,9 +145,9 @@ static int gather_board(Gateway *g, void *argument) {
 
                 board_visit(g->board, i, add_vital, &row);
                 alert_manager_visit(g->alerts, add_alert, &row);
-                /* A device's own subject is shown while it has something to say. */
+                /* A device's own subject and a group are shown while there is something to say of them. */
                 if ((subject->kind == SUBJECT_DEVICE || json_array_size(devices) == 0) &&
-                                json_object_size(row.vitals) == 0) {
+                                json_object_size(row.vitals) == 0 && json_array_size(row.alerts) == 0) {
                         json_decref(devices);
                         json_decref(row.vitals);
                         json_decref(row.alerts);

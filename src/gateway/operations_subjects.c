@@ -45,6 +45,7 @@ int operation_subjects(Session *s, const json_t *request, Error *e) {
 
 typedef struct Set {
         const char *subject, *why;
+        bool has_kind;
         SubjectKind kind;
         const json_t *attributes;
         uid_t uid;
@@ -95,7 +96,9 @@ static int set_on_loop(Gateway *g, void *argument) {
         json_t *value;
         SubjectId id;
 
-        int r = registry_add_subject(g->registry, a->subject, a->kind, &id);
+        const Subject *known = registry_find_subject(g->registry, a->subject);
+        int r = registry_add_subject(
+                        g->registry, a->subject, known && !a->has_kind ? known->kind : a->kind, &id);
         if (r < 0)
                 return error_set(a->error, r,
                                 "subject '%.63s' exists with another kind, or the name is not valid",
@@ -119,7 +122,7 @@ static int set_on_loop(Gateway *g, void *argument) {
 
 int operation_set(Session *s, const json_t *request, Error *e) {
         Set a = { .uid = session_uid(s), .why = "", .error = e };
-        const char *kind = "patient", *name;
+        const char *kind = NULL, *name;
         SubjectKey key;
         json_t *value;
         bool new;
@@ -139,6 +142,8 @@ int operation_set(Session *s, const json_t *request, Error *e) {
                 if (!json_is_string(value))
                         return error_set(e, -EINVAL, "attribute '%.40s': expected a text", name);
         }
+        a.has_kind = kind != NULL; /* else as it is, a patient where it is new */
+        kind = kind ? kind : "patient";
         if (subject_kind_parse(kind, &a.kind) < 0 || (a.kind != SUBJECT_PATIENT && a.kind != SUBJECT_ASSET))
                 return error_set(e, -EINVAL, "kind '%.20s': expected patient or asset", kind);
         if (strlen(a.why) >= ALERT_NOTE_MAX)
@@ -148,5 +153,10 @@ int operation_set(Session *s, const json_t *request, Error *e) {
         sodium_memzero(&key, sizeof key);
         if (r == 0)
                 r = session_on_loop(s, set_on_loop, &a);
-        return r < 0 ? r : session_row(s, a.row);
+        if (r == 0)
+                r = operations_settle(s, e);
+        if (r == 0)
+                return session_row(s, a.row);
+        json_decref(a.row);
+        return r;
 }

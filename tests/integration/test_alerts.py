@@ -9,10 +9,13 @@ def is_rule(rule, state):
     return lambda m: m.get("rule") == rule and m.get("state") == state
 
 
+LIFE = ("raised", "acknowledged", "latched", "reraised", "resolved")
+
+
 def history(gateway, rule):
-    """(state, id) of each transition in the ledger, oldest first."""
+    """(state, id) of each change of the alert in the ledger, oldest first."""
     rows = gateway.control("alerts", all=True, limit=1000)
-    return [(r["state"], r["id"]) for r in reversed(rows) if r["rule"] == rule]
+    return [(r["state"], r["id"]) for r in reversed(rows) if r["rule"] == rule and r["transition"] in LIFE]
 
 
 def start(gateway):
