@@ -1,21 +1,21 @@
-/* An alert's summary: a template with placeholders, checked when the rule file is loaded, filled in when the alert is
- * raised. */
+/* An alert's summary as it is written: what is too long is cut at a character's end (UTF-8). */
 #pragma once
 
-#include "base/error.h"
+#include <stdbool.h>
+
 #include "model/alert.h"
 
-typedef struct SummaryFields {
-        double value; /* NaN is written "unknown" */
-        const char *subject_id, *subject_label, *rule;
-} SummaryFields;
+typedef struct SummaryText {
+        char *text; /* ALERT_SUMMARY_MAX bytes */
+        size_t used;
+        bool full; /* something was cut: nothing more comes */
+} SummaryText;
 
-/* -EINVAL with what is wrong: an unknown or unfinished placeholder, a template of ALERT_SUMMARY_MAX bytes or more. */
-int summary_check(const char *template, Error *e) _must_check_;
+static inline SummaryText summary_begin(char ret[static ALERT_SUMMARY_MAX]) {
+        return (SummaryText){ .text = ret };
+}
+void summary_append(SummaryText *s, Bytes text);
+void summary_end(SummaryText *s);
 
-/* Fills in {{ value }}, {{ subject.label }} (the id where the label is empty), {{ subject.id }} and {{ rule }}. What
- * is too long is cut at a character's end (UTF-8). The template has passed summary_check(). */
-void summary_render(const char *template, const SummaryFields *f, char ret[static ALERT_SUMMARY_MAX]);
-
-/* A finished text, cut in the same way. */
+/* A finished text. */
 void summary_copy(const char *text, char ret[static ALERT_SUMMARY_MAX]);

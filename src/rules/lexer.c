@@ -3,9 +3,9 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
-#include <stdbool.h>
 
 #include "base/clock.h"
+#include "base/yaml.h"
 
 static const struct {
         const char *text;
@@ -34,6 +34,7 @@ static const struct {
         { "and", TOKEN_AND },
         { "or", TOKEN_OR },
         { "not", TOKEN_NOT },
+        { "by", TOKEN_BY },
 };
 
 /* What other languages write. */
@@ -45,6 +46,26 @@ static const struct {
         { "!", "not" },
         { "=", "==" },
 };
+
+bool token_is_keyword(const char *word) {
+        for (size_t i = 0; i < ELEMENTS(keywords); i++)
+                if (streq(word, keywords[i].text))
+                        return true;
+        return false;
+}
+
+const char *token_nearest_keyword(const char *word) {
+        const char *texts[ELEMENTS(keywords)];
+        char small[WORD_MAX];
+        size_t n = 0;
+
+        for (; word[n] && n < sizeof small - 1; n++)
+                small[n] = (char) tolower((unsigned char) word[n]);
+        small[n] = '\0';
+        for (size_t i = 0; i < ELEMENTS(keywords); i++)
+                texts[i] = keywords[i].text;
+        return nearest_word(small, texts, ELEMENTS(texts));
+}
 
 static bool is_word(char c) {
         return isalnum((unsigned char) c) || c == '_' || c == '.';
@@ -72,13 +93,32 @@ static int read_name(Token *t) {
         return 0;
 }
 
+/* "10min": a number with a unit that there is not. */
+static const char *find_unknown_unit(const char *text) {
+        const char *unit = text + strspn(text, "0123456789.");
+        char one[WORD_MAX] = "1";
+        int64_t us;
+
+        for (size_t i = 0; unit[i]; i++) {
+                if (!isalpha((unsigned char) unit[i]))
+                        return NULL;
+                one[i + 1] = unit[i];
+                one[i + 2] = '\0';
+        }
+        return one[1] && duration_parse(one, &us) < 0 ? unit : NULL;
+}
+
 static int read_number(Token *t, Error *e) {
+        const char *unit;
         char *end;
 
         if (duration_parse(t->text, &t->duration_us) == 0) {
                 t->type = TOKEN_DURATION;
                 return 0;
         }
+        if ((unit = find_unknown_unit(t->text)))
+                return error_set(e, -EINVAL, "'%s': unknown unit '%s': expected us, ms, s, m, h, d or w",
+                                t->text, unit);
         /* strtod alone would also take hexadecimal numbers */
         t->number = strtod(t->text, &end);
         if (strspn(t->text, "0123456789.eE+-") != t->len || *end != '\0')

@@ -1,6 +1,8 @@
 /* Words of an expression: names, numbers, durations and operators. Pure. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 enum { WORD_MAX = 64 }; /* of a name, a number or a duration, with the NUL */
@@ -13,6 +15,7 @@ typedef enum TokenType {
         TOKEN_AND,
         TOKEN_OR,
         TOKEN_NOT,
+        TOKEN_BY,
         TOKEN_LT,
         TOKEN_LE,
         TOKEN_GT,
@@ -37,5 +40,8 @@ typedef struct Token {
         int64_t duration_us;
 } Token;
 
+bool token_is_keyword(const char *word);
+/* The keyword that a word is in capitals, or nearly; NULL: none. */
+const char *token_nearest_keyword(const char *word);
 /* The token at or after byte offset of text. -EINVAL with what is wrong, at ret->offset. */
 int token_read(const char *text, size_t offset, Token *ret, Error *e) _must_check_;

@@ -1,91 +1,115 @@
 /* Text -> postfix program, by precedence climbing. Each part is a number or a condition, and the difference is checked
  * here, so that evaluation needs no types. */
+#include "rules/parser.h"
+
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
-
-#include "rules/expression.h"
-#include "rules/lexer.h"
-
-typedef enum Type { TYPE_NUMBER, TYPE_CONDITION } Type;
-
-typedef struct Parser {
-        const char *text;
-        const Catalogue *catalogue;
-        Token token; /* the next one */
-        Op *ops;
-        size_t count;
-        unsigned stack, depth;
-        size_t *offset; /* where the mistake is */
-        Error *e;
-} Parser;
 
 typedef struct Binary {
         TokenType token;
-        OpCode code;
+        Operator operator;
         int precedence;
         Type operands, result;
         const char *text;
 } Binary;
 
-enum {
-        PRECEDENCE_OR = 1,
-        PRECEDENCE_AND,
-        PRECEDENCE_COMPARE,
-        PRECEDENCE_SUM,
-        PRECEDENCE_TERM,
-        PRECEDENCE_UNARY
-};
-
 static const Binary binaries[] = {
-        { TOKEN_OR, OP_OR, PRECEDENCE_OR, TYPE_CONDITION, TYPE_CONDITION, "or" },
-        { TOKEN_AND, OP_AND, PRECEDENCE_AND, TYPE_CONDITION, TYPE_CONDITION, "and" },
-        { TOKEN_LT, OP_LT, PRECEDENCE_COMPARE, TYPE_NUMBER, TYPE_CONDITION, "<" },
-        { TOKEN_LE, OP_LE, PRECEDENCE_COMPARE, TYPE_NUMBER, TYPE_CONDITION, "<=" },
-        { TOKEN_GT, OP_GT, PRECEDENCE_COMPARE, TYPE_NUMBER, TYPE_CONDITION, ">" },
-        { TOKEN_GE, OP_GE, PRECEDENCE_COMPARE, TYPE_NUMBER, TYPE_CONDITION, ">=" },
-        { TOKEN_EQ, OP_EQ, PRECEDENCE_COMPARE, TYPE_NUMBER, TYPE_CONDITION, "==" },
-        { TOKEN_NE, OP_NE, PRECEDENCE_COMPARE, TYPE_NUMBER, TYPE_CONDITION, "!=" },
-        { TOKEN_PLUS, OP_ADD, PRECEDENCE_SUM, TYPE_NUMBER, TYPE_NUMBER, "+" },
-        { TOKEN_MINUS, OP_SUBTRACT, PRECEDENCE_SUM, TYPE_NUMBER, TYPE_NUMBER, "-" },
-        { TOKEN_TIMES, OP_MULTIPLY, PRECEDENCE_TERM, TYPE_NUMBER, TYPE_NUMBER, "*" },
-        { TOKEN_DIVIDE, OP_DIVIDE, PRECEDENCE_TERM, TYPE_NUMBER, TYPE_NUMBER, "/" },
+        { TOKEN_OR, OPERATOR_OR, PRECEDENCE_OR, TYPE_CONDITION, TYPE_CONDITION, "or" },
+        { TOKEN_AND, OPERATOR_AND, PRECEDENCE_AND, TYPE_CONDITION, TYPE_CONDITION, "and" },
+        { TOKEN_LT, OPERATOR_LT, PRECEDENCE_COMPARE, TYPE_NUMBER, TYPE_CONDITION, "<" },
+        { TOKEN_LE, OPERATOR_LE, PRECEDENCE_COMPARE, TYPE_NUMBER, TYPE_CONDITION, "<=" },
+        { TOKEN_GT, OPERATOR_GT, PRECEDENCE_COMPARE, TYPE_NUMBER, TYPE_CONDITION, ">" },
+        { TOKEN_GE, OPERATOR_GE, PRECEDENCE_COMPARE, TYPE_NUMBER, TYPE_CONDITION, ">=" },
+        { TOKEN_EQ, OPERATOR_EQ, PRECEDENCE_COMPARE, TYPE_NUMBER, TYPE_CONDITION, "==" },
+        { TOKEN_NE, OPERATOR_NE, PRECEDENCE_COMPARE, TYPE_NUMBER, TYPE_CONDITION, "!=" },
+        { TOKEN_PLUS, OPERATOR_ADD, PRECEDENCE_SUM, TYPE_NUMBER, TYPE_NUMBER, "+" },
+        { TOKEN_MINUS, OPERATOR_SUBTRACT, PRECEDENCE_SUM, TYPE_NUMBER, TYPE_NUMBER, "-" },
+        { TOKEN_TIMES, OPERATOR_MULTIPLY, PRECEDENCE_TERM, TYPE_NUMBER, TYPE_NUMBER, "*" },
+        { TOKEN_DIVIDE, OPERATOR_DIVIDE, PRECEDENCE_TERM, TYPE_NUMBER, TYPE_NUMBER, "/" },
 };
 
-static int parse(Parser *p, int precedence, Type *ret);
-
-static int fail_at(Parser *p, size_t offset) {
+int parser_fail(Parser *p, size_t offset) {
         *p->offset = offset;
         return -EINVAL;
 }
 
-static int expected(Parser *p, const char *what) {
+int parser_fail_age(Parser *p, size_t offset) {
+        (void) error_set(p->e, -EINVAL, "age() is compared with a number of seconds: write age(spo2) > 30");
+        return parser_fail(p, offset);
+}
+
+int parser_expected(Parser *p, const char *what) {
         if (p->token.type == TOKEN_END)
                 (void) error_set(p->e, -EINVAL, "expected %s, found the end of the expression", what);
         else
                 (void) error_set(p->e, -EINVAL, "expected %s, found '%s'", what, p->token.text);
-        return fail_at(p, p->token.offset);
+        return parser_fail(p, p->token.offset);
 }
 
-static int next(Parser *p) {
-        size_t offset = p->token.offset + p->token.len;
+int parser_next(Parser *p) {
+        p->end = p->token.offset + p->token.len;
 
-        int r = token_read(p->text, offset, &p->token, p->e);
-        return r < 0 ? fail_at(p, p->token.offset) : 0;
+        int r = token_read(p->text, p->end, &p->token, p->e);
+        return r < 0 ? parser_fail(p, p->token.offset) : 0;
 }
 
-static int accept(Parser *p, TokenType type, const char *what) {
-        return p->token.type == type ? next(p) : expected(p, what);
+int parser_accept(Parser *p, TokenType type, const char *what) {
+        return p->token.type == type ? parser_next(p) : parser_expected(p, what);
 }
 
-/* pushed: what the operation adds to the stack. */
-static int emit(Parser *p, const Op *op, int pushed) {
-        p->stack = (unsigned) ((int) p->stack + pushed);
-        if (p->count == EXPRESSION_OPS_MAX || p->stack > EXPRESSION_STACK_MAX) {
+static bool has_vital(const Op *op) {
+        return op->code == OP_VITAL || op->code == OP_ABSENT || op->code == OP_AGE || op->code == OP_WINDOW;
+}
+
+int parser_emit(Parser *p, const Op *op, int pushed) {
+        Program *x = p->program;
+
+        x->stack = (unsigned) ((int) x->stack + pushed);
+        if (x->count == EXPRESSION_OPS_MAX || x->stack > EXPRESSION_STACK_MAX) {
                 (void) error_set(p->e, -EINVAL, "expression is too long: split it into two rules");
-                return fail_at(p, p->token.offset);
+                return parser_fail(p, p->token.offset);
         }
-        p->ops[p->count++] = *op;
+        if (has_vital(op)) {
+                x->vital = true;
+                if (!p->in_count && p->vital == 0)
+                        p->vital = p->name + 1;
+        }
+        x->ops[x->count++] = *op;
         return 0;
+}
+
+void parser_show(Parser *p) {
+        if (p->program->value == 0)
+                p->program->value = p->program->count;
+}
+
+static int emit_binary(Parser *p, Operator o) {
+        return parser_emit(p, &(Op){ .code = OP_BINARY, .which = (uint8_t) o }, -1);
+}
+
+int parser_emit_else(Parser *p) {
+        return emit_binary(p, OPERATOR_ELSE);
+}
+
+int parser_emit_fresh(Parser *p, VitalId vital) {
+        const Op op = { .code = OP_VITAL, .vital = vital, .age_us = p->words->fresh_us[vital] };
+
+        return parser_emit(p, &op, 1);
+}
+
+int parser_emit_assumed(Parser *p, VitalId vital) {
+        double assumed = p->words->assume[vital];
+
+        if (isnan(assumed))
+                return 0;
+        int r = parser_emit(p, &(Op){ .code = OP_NUMBER, .number = assumed }, 1);
+        return r < 0 ? r : parser_emit_else(p);
+}
+
+int parser_find_vital(Parser *p, const Token *name, const Vital **ret) {
+        *ret = catalogue_find(p->words->catalogue, name->text);
+        return *ret ? 0 : mistake_name(p, name);
 }
 
 static int check_type(Parser *p, Type got, Type want, const char *operator, size_t offset) {
@@ -101,118 +125,67 @@ static int check_type(Parser *p, Type got, Type want, const char *operator, size
                                 "'%s' takes numbers: found a condition (conditions are joined by 'and', "
                                 "'or')",
                                 operator);
-        return fail_at(p, offset);
+        return parser_fail(p, offset);
 }
 
-static int parse_vital(Parser *p, const Token *name, const Vital **ret) {
-        *ret = catalogue_find(p->catalogue, name->text);
-        if (*ret)
-                return 0;
-        const char *near = catalogue_nearest(p->catalogue, name->text);
-        if (near)
-                (void) error_set(p->e, -EINVAL, "unknown vital '%s': did you mean '%s'?", name->text, near);
-        else
-                (void) error_set(p->e, -EINVAL,
-                                "unknown vital '%s': expected one of the catalogue's, such as hr",
-                                name->text);
-        return fail_at(p, name->offset);
+static Limit *find_limit(const Parser *p, const char *name) {
+        for (size_t i = 0; i < p->words->limit_count; i++)
+                if (streq(p->words->limits[i].name, name))
+                        return &p->words->limits[i];
+        return NULL;
 }
 
-/* absent(vital, duration), from behind the opening parenthesis */
-static int parse_absent(Parser *p) {
-        Token name = p->token;
-        const Vital *v;
-
-        int r = accept(p, TOKEN_NAME, "a vital");
-        if (r < 0)
-                return r;
-        r = parse_vital(p, &name, &v);
-        if (r < 0)
-                return r;
-        r = accept(p, TOKEN_COMMA, "',' and a duration");
-        if (r < 0)
-                return r;
-        int64_t age_us = p->token.duration_us;
-        if (p->token.type != TOKEN_DURATION || age_us < AGE_MIN || age_us > AGE_MAX)
-                return expected(p, "a duration from 1s to 7d");
-        r = next(p);
-        if (r < 0)
-                return r;
-        r = accept(p, TOKEN_CLOSE, "')'");
-        if (r < 0)
-                return r;
-        return emit(p, &(Op){ .code = OP_ABSENT, .vital = v->id, .age_us = age_us }, 1);
-}
-
-typedef struct Function {
-        const char *name, *usage;
-        Type type;
-        int (*parse)(Parser *p);
-} Function;
-
-static const Function functions[] = {
-        { "absent", "absent(vital, duration)", TYPE_CONDITION, parse_absent },
-};
-
-static int parse_call(Parser *p, const Token *name, Type *ret) {
-        char list[256] = "";
-        size_t used = 0;
-
-        for (size_t i = 0; i < ELEMENTS(functions); i++)
-                if (streq(name->text, functions[i].name)) {
-                        *ret = functions[i].type;
-                        int r = next(p);
-                        return r < 0 ? r : functions[i].parse(p);
-                }
-        for (size_t i = 0; i < ELEMENTS(functions) && used < sizeof list; i++) {
-                int n = snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", functions[i].usage);
-                used += n > 0 ? (size_t) n : 0;
-        }
-        (void) error_set(p->e, -EINVAL, "unknown function '%s': expected one of: %s", name->text, list);
-        return fail_at(p, name->offset);
-}
-
-/* A vital's value or a function's, after its name. */
+/* A vital's value, a limit or what a function gives, after its name. */
 static int parse_name(Parser *p, const Token *name, Type *ret) {
         const Vital *v;
 
+        p->name = name->offset;
         if (p->token.type == TOKEN_OPEN)
-                return parse_call(p, name, ret);
-        int r = parse_vital(p, name, &v);
+                return parser_call(p, name, ret);
+        *ret = TYPE_NUMBER;
+        Limit *l = find_limit(p, name->text);
+        if (l) {
+                l->used = true;
+                return parser_emit(p, &(Op){ .code = OP_LIMIT, .slot = l->row, .number = l->number }, 1);
+        }
+        int r = parser_find_vital(p, name, &v);
         if (r < 0)
                 return r;
-        *ret = TYPE_NUMBER;
-        return emit(p, &(Op){ .code = OP_VITAL, .vital = v->id }, 1);
+        r = parser_emit_fresh(p, v->id);
+        if (r == 0)
+                r = parser_emit_assumed(p, v->id);
+        if (r == 0)
+                parser_show(p);
+        return r;
 }
 
 static int parse_not(Parser *p, Type *ret) {
         size_t offset = p->token.offset;
 
-        int r = parse(p, PRECEDENCE_COMPARE, ret);
+        int r = parser_operators(p, PRECEDENCE_COMPARE, ret);
         if (r < 0)
                 return r;
         r = check_type(p, *ret, TYPE_CONDITION, "not", offset);
-        return r < 0 ? r : emit(p, &(Op){ .code = OP_NOT }, 0);
+        return r < 0 ? r : parser_emit(p, &(Op){ .code = OP_NOT }, 0);
 }
 
 static int parse_minus(Parser *p, Type *ret) {
         size_t offset = p->token.offset;
 
-        int r = parse(p, PRECEDENCE_UNARY, ret);
+        int r = parser_operators(p, PRECEDENCE_UNARY, ret);
         if (r < 0)
                 return r;
         r = check_type(p, *ret, TYPE_NUMBER, "-", offset);
-        return r < 0 ? r : emit(p, &(Op){ .code = OP_NEGATE }, 0);
+        return r < 0 ? r : parser_emit(p, &(Op){ .code = OP_NEGATE }, 0);
 }
 
 static int parse_operand(Parser *p, Type *ret) {
-        static const char what[] = "a vital, a number, a function, 'not' or '('";
         Token t = p->token;
 
         if (t.type != TOKEN_NAME && t.type != TOKEN_NUMBER && t.type != TOKEN_NOT && t.type != TOKEN_MINUS &&
                         t.type != TOKEN_OPEN)
-                return expected(p, what);
-        int r = next(p);
+                return parser_expected(p, "a vital, a number, a function, 'not' or '('");
+        int r = parser_next(p);
         if (r < 0)
                 return r;
         if (t.type == TOKEN_NAME)
@@ -222,11 +195,11 @@ static int parse_operand(Parser *p, Type *ret) {
         if (t.type == TOKEN_MINUS)
                 return parse_minus(p, ret);
         if (t.type == TOKEN_OPEN) {
-                r = parse(p, PRECEDENCE_OR, ret);
-                return r < 0 ? r : accept(p, TOKEN_CLOSE, "an operator or ')'");
+                r = parser_operators(p, PRECEDENCE_OR, ret);
+                return r < 0 ? r : parser_accept(p, TOKEN_CLOSE, "an operator or ')'");
         }
         *ret = TYPE_NUMBER;
-        return emit(p, &(Op){ .code = OP_NUMBER, .number = t.number }, 1);
+        return parser_emit(p, &(Op){ .code = OP_NUMBER, .number = t.number }, 1);
 }
 
 static const Binary *find_binary(TokenType type) {
@@ -236,85 +209,227 @@ static const Binary *find_binary(TokenType type) {
         return NULL;
 }
 
-/* Operators that bind at least as tightly as precedence, left to right. */
-static int parse(Parser *p, int precedence, Type *ret) {
-        size_t left_offset = p->token.offset, right_offset;
+static bool orders(const Binary *b) {
+        return b && b->precedence == PRECEDENCE_COMPARE &&
+               b->operator!= OPERATOR_EQ && b->operator!= OPERATOR_NE;
+}
+
+/* What is read of one level of operators: places in the text and in the program. */
+typedef struct Operands {
+        const Binary *last; /* the operator before */
+        size_t text, left, right;
+        size_t left_op, right_op;
+} Operands;
+
+/* `80 < hr < 120`, at the second '<' */
+static int refuse_chain(Parser *p, const Binary *b, const Operands *o) {
+        size_t middle_end = p->end, at = p->token.offset;
+        Type type;
+
+        int r = parser_next(p);
+        if (r < 0)
+                return r;
+        size_t right = p->token.offset;
+        r = parser_operators(p, PRECEDENCE_COMPARE + 1, &type);
+        if (r < 0)
+                return r;
+        (void) error_set(p->e, -EINVAL, "comparisons do not chain: write %.*s and %.*s %s %.*s",
+                        (int) MIN(middle_end - o->left, (size_t) 120), p->text + o->left,
+                        (int) MIN(middle_end - o->right, (size_t) 80), p->text + o->right, b->text,
+                        (int) MIN(p->end - right, (size_t) 80), p->text + right);
+        return parser_fail(p, at);
+}
+
+/* age(vital) next to a number: what it is compared with is when it has to be looked at again. */
+static int note_age(Parser *p, const Operands *o) {
+        Program *x = p->program;
+        Op *left = &x->ops[o->left_op], *right = &x->ops[o->right_op];
+
+        if (x->age == 0)
+                return 0;
+        if (o->right_op != o->left_op + 1 || x->count != o->right_op + 1)
+                return 0;
+        Op *age = left->code == OP_AGE ? left : right;
+        const Op *number = left->code == OP_AGE ? right : left;
+        if (age->code != OP_AGE || number->code != OP_NUMBER)
+                return 0;
+        if (number->number < (double) (AGE_MIN / USEC_PER_SEC) ||
+                        number->number > (double) (AGE_MAX / USEC_PER_SEC)) {
+                (void) error_set(p->e, -EINVAL,
+                                "age() is in seconds: expected a number from 1 to 604800 (7d)");
+                return parser_fail(p, number == right ? o->right : o->left);
+        }
+        age->number = number->number;
+        x->age = 0;
+        return 0;
+}
+
+/* The operator at the next token and what is right of it. */
+static int parse_binary(Parser *p, const Binary *b, Type *left, Operands *o) {
+        Type right = TYPE_NUMBER;
+
+        if (orders(b) && orders(o->last))
+                return refuse_chain(p, b, o);
+        int r = check_type(p, *left, b->operands, b->text, o->left);
+        if (r < 0)
+                return r;
+        r = parser_next(p);
+        if (r < 0)
+                return r;
+        o->right = p->token.offset;
+        o->right_op = p->program->count;
+        r = parser_operators(p, b->precedence + 1, &right);
+        if (r < 0)
+                return r;
+        r = check_type(p, right, b->operands, b->text, o->right);
+        if (r < 0)
+                return r;
+        if (b->precedence == PRECEDENCE_COMPARE) {
+                r = note_age(p, o);
+                if (r < 0)
+                        return r;
+        }
+        *left = b->result;
+        o->last = b;
+        return emit_binary(p, b->operator);
+}
+
+int parser_operators(Parser *p, int precedence, Type *ret) {
+        Operands o = { .left = p->token.offset, .left_op = p->program->count };
+        Type left = TYPE_NUMBER;
         const Binary *b;
-        Type left = TYPE_NUMBER, right = TYPE_NUMBER;
 
         if (p->depth == EXPRESSION_DEPTH_MAX) {
                 (void) error_set(p->e, -EINVAL, "nested deeper than %d levels", EXPRESSION_DEPTH_MAX);
-                return fail_at(p, left_offset);
+                return parser_fail(p, o.left);
         }
         p->depth++;
         int r = parse_operand(p, &left);
-        while (r == 0 && (b = find_binary(p->token.type)) && b->precedence >= precedence) {
-                r = check_type(p, left, b->operands, b->text, left_offset);
-                if (r < 0)
-                        return r;
-                r = next(p);
-                if (r < 0)
-                        return r;
-                right_offset = p->token.offset;
-                r = parse(p, b->precedence + 1, &right);
-                if (r < 0)
-                        return r;
-                r = check_type(p, right, b->operands, b->text, right_offset);
-                if (r < 0)
-                        return r;
-                left = b->result;
-                r = emit(p, &(Op){ .code = b->code }, -1);
-        }
+        while (r == 0 && (b = find_binary(p->token.type)) && b->precedence >= precedence)
+                r = parse_binary(p, b, &left, &o);
         p->depth--;
         if (r == 0)
                 *ret = left;
         return r;
 }
 
-/* The whole text is one condition that depends on a vital. */
-static int parse_condition(Parser *p) {
-        Type type = TYPE_NUMBER;
+/* --- the whole --- */
 
-        int r = next(p);
-        if (r < 0)
-                return r;
-        r = parse(p, PRECEDENCE_OR, &type);
-        if (r < 0)
-                return r;
-        if (p->token.type != TOKEN_END)
-                return expected(p, "an operator or the end of the expression");
-        if (type != TYPE_CONDITION) {
-                (void) error_set(p->e, -EINVAL, "expected a condition such as spo2 < 90, found a number");
-                return fail_at(p, 0);
+static int check_end(Parser *p) {
+        if (p->token.type == TOKEN_END)
+                return 0;
+        if (p->token.type == TOKEN_NAME) {
+                const char *near = token_nearest_keyword(p->token.text);
+                if (near && !catalogue_find(p->words->catalogue, p->token.text)) {
+                        (void) error_set(p->e, -EINVAL,
+                                        "expected an operator or the end of the expression, found '%s': did "
+                                        "you mean '%s'?",
+                                        p->token.text, near);
+                        return parser_fail(p, p->token.offset);
+                }
         }
-        for (size_t i = 0; i < p->count; i++)
-                if (p->ops[i].code == OP_VITAL || p->ops[i].code == OP_ABSENT)
-                        return 0;
-        (void) error_set(p->e, -EINVAL, "names no vital: it would never be evaluated");
-        return fail_at(p, 0);
+        return parser_expected(p, "an operator or the end of the expression");
 }
 
-int expression_parse(const char *text, const Catalogue *c, Expression *ret, size_t *ret_offset, Error *e) {
-        Op ops[EXPRESSION_OPS_MAX];
-        Parser p = { .text = text, .catalogue = c, .ops = ops, .offset = ret_offset, .e = e };
-        Expression x = { 0 };
+/* What is across subjects has numbers and counts only, limits are the group's. */
+static int check_across(Parser *p) {
+        if (p->vital > 0) {
+                (void) error_set(p->e, -EINVAL,
+                                "a rule that counts subjects has no vital of its own: expected numbers and "
+                                "limits outside of count(... by %s)",
+                                p->by);
+                return parser_fail(p, p->vital - 1);
+        }
+        for (Op *op = p->program->ops; op < p->program->ops + p->program->count; op++)
+                if (op->code == OP_LIMIT)
+                        op->code = OP_NUMBER;
+        return 0;
+}
+
+static int check_whole(Parser *p, Type type) {
+        if (type != TYPE_CONDITION && p->use == EXPRESSION_RULE) {
+                (void) error_set(p->e, -EINVAL, "expected a condition such as spo2 < 90, found a number");
+                return parser_fail(p, 0);
+        }
+        if (type == TYPE_CONDITION && p->use == EXPRESSION_SUMMARY) {
+                (void) error_set(p->e, -EINVAL, "expected a number to show, found a condition");
+                return parser_fail(p, 0);
+        }
+        if (p->program->age > 0 && p->use == EXPRESSION_RULE)
+                return parser_fail_age(p, p->program->age - 1);
+        if (p->count_count > 0)
+                return check_across(p);
+        if (!p->program->vital && p->use == EXPRESSION_RULE) {
+                (void) error_set(p->e, -EINVAL, "names no vital: it would never be evaluated");
+                return parser_fail(p, 0);
+        }
+        return 0;
+}
+
+static int parse_whole(Parser *p) {
+        Type type = TYPE_NUMBER;
+
+        int r = parser_next(p);
+        if (r < 0)
+                return r;
+        r = parser_operators(p, PRECEDENCE_OR, &type);
+        if (r < 0)
+                return r;
+        r = check_end(p);
+        return r < 0 ? r : check_whole(p, type);
+}
+
+Expression *parser_copy(const Program *program, Expression *ret) {
+        *ret = (Expression){ .count = program->count };
+        ret->value = program->value > 0 ? program->value - 1 : program->count;
+        ret->ops = malloc(program->count * sizeof *ret->ops);
+        if (!ret->ops)
+                return NULL;
+        memcpy(ret->ops, program->ops, program->count * sizeof *ret->ops);
+        return ret;
+}
+
+/* Takes the counts over. */
+static int finish(Parser *p, Expression *ret) {
+        Expression x;
+
+        if (!parser_copy(p->program, &x))
+                return -ENOMEM;
+        if (p->count_count > 0) {
+                x.counts = malloc(p->count_count * sizeof *x.counts);
+                if (!x.counts) {
+                        expression_done(&x);
+                        return -ENOMEM;
+                }
+                memcpy(x.counts, p->counts, p->count_count * sizeof *x.counts);
+                memcpy(x.by, p->by, sizeof x.by);
+                x.count_count = p->count_count;
+        }
+        *ret = x;
+        return 0;
+}
+
+int expression_parse(const char *text, ExpressionUse use, Vocabulary *words, Expression *ret,
+                size_t *ret_offset, Error *e) {
+        Program program = { .count = 0 };
+        Parser p = {
+                .text = text, .use = use, .words = words, .program = &program, .offset = ret_offset, .e = e
+        };
+        int r;
 
         if (strlen(text) > EXPRESSION_LENGTH_MAX) {
                 (void) error_set(e, -EINVAL, "longer than %d characters", EXPRESSION_LENGTH_MAX);
-                return fail_at(&p, 0);
+                return parser_fail(&p, 0);
         }
-        int r = parse_condition(&p);
-        if (r < 0)
-                return r;
-        x.ops = malloc(p.count * sizeof *x.ops);
-        if (!x.ops) {
+        r = parse_whole(&p);
+        if (r == 0) {
+                r = finish(&p, ret);
+                if (r == 0)
+                        return 0;
                 *ret_offset = 0;
-                return error_set(e, -ENOMEM, "out of memory");
+                r = error_set(e, r, "out of memory");
         }
-        memcpy(x.ops, ops, p.count * sizeof *x.ops);
-        x.count = p.count;
-        while (x.value < x.count && x.ops[x.value].code != OP_VITAL)
-                x.value++;
-        *ret = x;
-        return 0;
+        for (size_t i = 0; i < p.count_count; i++)
+                expression_done(&p.counts[i].condition);
+        return r;
 }

@@ -24,6 +24,8 @@ const AlertRule *rule_set_rule(const RuleSet *s, uint32_t i); /* borrowed */
 /* How far back readings have to be replayed after a restart, so that windows, `for` and `keep_firing_for` are what they
  * would have been: microseconds. Ages (freshness, absent) are not in it: see rule_engine_prime(). */
 int64_t rule_set_horizon(const RuleSet *s);
+/* The first part of that, in which windows and counts only fill: what rules say in it is not what they said then. */
+int64_t rule_set_warmup(const RuleSet *s);
 /* An expression that no rule has, for rule_engine_probe(); *ret is its number. To be added before an engine is made. */
 int rule_set_add_probe(RuleSet *s, const char *expression, size_t *ret, Error *e) _must_check_;
 /* SHA-256 over the rules' hashes in order: what SEAL and CONFIG entries carry. */

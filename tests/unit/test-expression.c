@@ -5,60 +5,117 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include "rules/expression.h"
+#include "rules/watched.h"
 
 enum { NOW = 1000 }; /* seconds */
 
-static int setup(void **state) {
-        Catalogue *c;
+typedef struct Had {
+        const char *vital;
+        double value;
+        int age; /* seconds, falling */
+} Had;
 
-        if (catalogue_new(&c) < 0)
+/* A heart rate that rises to 100, spo2 90 a second ago, a temperature of 38 that is two minutes old, and never an rr. */
+static const Had patient[] = {
+        { "temp", 38, 120 },
+        { "hr", 80, 31 },
+        { "hr", 90, 21 },
+        { "hr", 100, 1 },
+        { "spo2", 90, 1 },
+};
+
+typedef struct Bench {
+        Catalogue *catalogue;
+        Vocabulary words;
+        const Had *had;
+        size_t had_count;
+        double o2;
+        bool scale2;
+} Bench;
+
+static int setup(void **state) {
+        Bench *b = calloc(1, sizeof *b);
+
+        if (!b || catalogue_new(&b->catalogue) < 0)
                 return -1;
-        *state = c;
+        vocabulary_init(&b->words, b->catalogue);
+        b->had = patient;
+        b->had_count = ELEMENTS(patient);
+        b->o2 = (double) NAN;
+        *state = b;
         return 0;
 }
 
 static int teardown(void **state) {
-        catalogue_free(*state);
+        Bench *b = *state;
+
+        catalogue_free(b->catalogue);
+        free(b);
         return 0;
 }
 
-/* A patient with hr 100 and spo2 90, both a second old, a temperature of 38 that is two minutes old, and never an rr. */
-static Truth evaluate(const Catalogue *c, const char *text, double *ret_value) {
-        static const struct {
-                const char *vital;
-                double value;
-                int64_t age;
-        } had[] = { { "hr", 100, 1 }, { "spo2", 90, 1 }, { "temp", 38, 120 } };
-        Latest latest[VITALS_MAX];
+static VitalId vital(const Bench *b, const char *name) {
+        return catalogue_find(b->catalogue, name)->id;
+}
+
+/* What the subject had, in the order in which it came. */
+static void remember(const Bench *b, const RuleSet *s, Watched *w) {
+        Heap timers = { 0 };
+
+        for (size_t i = 0; i < b->had_count; i++) {
+                uint16_t slot = s->slot_of[vital(b, b->had[i].vital)];
+                int64_t at = (NOW - b->had[i].age) * USEC_PER_SEC;
+
+                if (slot == SLOT_NONE)
+                        continue;
+                assert_int_equal(watched_add(w, s, slot, b->had[i].value, at, &timers), 0);
+                w->latest[slot].value = b->had[i].value;
+                w->latest[slot].seen_us = at;
+        }
+        for (size_t i = 0; i < s->limit_count; i++)
+                w->limits[i] = s->limits[i].number;
+        w->o2 = b->o2;
+        w->scale2 = b->scale2;
+}
+
+static double evaluate_as(Bench *b, const char *text, ExpressionUse use, double *ret_value) {
+        _cleanup_(rule_set_freep) RuleSet *s = NULL;
+        _cleanup_(watched_freep) Watched *w = NULL;
         Expression x;
         size_t offset;
         Error e;
 
-        for (size_t i = 0; i < VITALS_MAX; i++)
-                latest[i] = (Latest){ .seen_us = TIME_NONE };
-        for (size_t i = 0; i < ELEMENTS(had); i++)
-                latest[catalogue_find(c, had[i].vital)->id] = (Latest){
-                        .value = had[i].value,
-                        .seen_us = (NOW - had[i].age) * USEC_PER_SEC,
-                };
-        if (expression_parse(text, c, &x, &offset, &e) < 0)
-                fail_msg("%s: %zu: %s", text, offset, e.message);
-        for (size_t i = 0; i < x.count; i++) {
-                x.ops[i].slot = x.ops[i].vital;
-                if (x.ops[i].code == OP_VITAL)
-                        x.ops[i].age_us = FRESHNESS_DEFAULT;
+        assert_int_equal(rule_set_new(b->catalogue, &s), 0);
+        for (size_t i = 0; i < b->words.limit_count; i++) {
+                Limit *l = &b->words.limits[i];
+                assert_int_equal(rule_set_add_limit(s, l->name, l->number, &l->row), 0);
         }
-        Truth t = expression_evaluate(&x, latest, NOW * USEC_PER_SEC, ret_value);
+        if (expression_parse(text, use, &b->words, &x, &offset, &e) < 0)
+                fail_msg("%s: %zu: %s", text, offset, e.message);
+        assert_int_equal(index_expression(s, &x, COUNT_NONE, &e), 0);
+        assert_int_equal(watched_new(s, 0, &w), 0);
+        remember(b, s, w);
+        const Scope scope = watched_scope(w, NOW * USEC_PER_SEC);
+        double v = expression_evaluate(&x, &scope, ret_value);
         expression_done(&x);
-        return t;
+        return v;
 }
 
-static void truths(const Catalogue *c, Truth expected, const char *const *texts, size_t n) {
+static Truth evaluate(Bench *b, const char *text, double *ret_value) {
+        return truth_of(evaluate_as(b, text, EXPRESSION_RULE, ret_value));
+}
+
+static double number(Bench *b, const char *text) {
+        double value;
+
+        return evaluate_as(b, text, EXPRESSION_SUMMARY, &value);
+}
+
+static void truths(Bench *b, Truth expected, const char *const *texts, size_t n) {
         double value;
 
         for (size_t i = 0; i < n; i++)
-                if (evaluate(c, texts[i], &value) != expected)
+                if (evaluate(b, texts[i], &value) != expected)
                         fail_msg("%s: expected %d", texts[i], (int) expected);
 }
 
@@ -153,6 +210,161 @@ static void the_value_is_of_the_first_vital(void **state) {
         assert_true(isnan(value));
         (void) evaluate(*state, "absent(hr, 5s)", &value);
         assert_true(isnan(value));
+        (void) evaluate(*state, "1 < mean(hr, 1m)", &value);
+        assert_true(value == 90);
+        (void) evaluate(*state, "age(temp) > 60", &value);
+        assert_true(value == 120);
+}
+
+static void windows_look_back(void **state) {
+        static const char *const is_true[] = {
+                "mean(hr, 1m) == 90",
+                "mean(hr, 25s) == 95",
+                "min(hr, 1m) == 80",
+                "max(hr, 1m) == 100",
+                "stddev(hr, 1m) * stddev(hr, 1m) < 66.67",
+                "delta(hr, 1m) == 20",
+                "abs(rate(hr, 1m) - 20 / 30) < 1e-9",
+                "zscore(hr, 1m) == 3",
+                "robust_zscore(hr, 1m) < 1",
+                "median(hr, 1m) == 90",
+                "mad(hr, 1m) == 10",
+                "noise(hr, 1m) == 10",
+                "ewma(hr, 1m) > 90",
+                "count(hr, 1m) == 3",
+                "count(hr, 31s) == 2",
+                "count(hr, 31001ms) == 3",
+        };
+        static const char *const is_false[] = { "stuck(hr, 1m)", "not not stuck(hr, 1m)" };
+
+        truths(*state, TRUTH_TRUE, is_true, ELEMENTS(is_true));
+        truths(*state, TRUTH_FALSE, is_false, ELEMENTS(is_false));
+}
+
+/* The temperature has left its minute, rr never was. */
+static void windows_without_values_are_unknown_but_for_their_count(void **state) {
+        static const char *const unknown[] = { "mean(temp, 1m) > 1", "mean(rr, 1m) > 1", "stuck(temp, 1m)",
+                "stuck(rr, 24h)", "delta(spo2, 1m) > 0", "max(rr, 1h) - min(rr, 1h) > 0" };
+        static const char *const is_true[] = { "count(temp, 1m) == 0", "count(rr, 1m) == 0" };
+
+        truths(*state, TRUTH_UNKNOWN, unknown, ELEMENTS(unknown));
+        truths(*state, TRUTH_TRUE, is_true, ELEMENTS(is_true));
+}
+
+static void age_is_in_seconds(void **state) {
+        static const char *const is_true[] = { "age(temp) > 119", "age(temp) >= 120", "120 <= age(temp)",
+                "(age(temp)) == (120)", "age(temp) > 119.5" };
+        static const char *const is_false[] = { "age(temp) > 120", "age(hr) > 1" };
+        static const char *const unknown[] = { "age(rr) > 1" };
+
+        truths(*state, TRUTH_TRUE, is_true, ELEMENTS(is_true));
+        truths(*state, TRUTH_FALSE, is_false, ELEMENTS(is_false));
+        truths(*state, TRUTH_UNKNOWN, unknown, ELEMENTS(unknown));
+        assert_true(number(*state, "age(temp) / 60") == 2);
+}
+
+static void abs_drops_the_sign(void **state) {
+        static const char *const is_true[] = { "abs(hr - 190) == 90", "abs(spo2) == 90",
+                "-abs(-(hr + 1)) == -101" };
+        static const char *const unknown[] = { "abs(rr) > 1" };
+
+        truths(*state, TRUTH_TRUE, is_true, ELEMENTS(is_true));
+        truths(*state, TRUTH_UNKNOWN, unknown, ELEMENTS(unknown));
+}
+
+static void add_limit(Bench *b, const char *name, double number) {
+        Limit *l = &b->words.limits[b->words.limit_count++];
+
+        *l = (Limit){ .number = number };
+        (void) snprintf(l->name, sizeof l->name, "%s", name);
+}
+
+static void limits_stand_for_numbers(void **state) {
+        static const char *const is_true[] = { "spo2 < spo2_low", "spo2_low - 1 == spo2" };
+        double value;
+
+        add_limit(*state, "spo2_low", 91);
+        truths(*state, TRUTH_TRUE, is_true, ELEMENTS(is_true));
+        (void) evaluate(*state, "spo2_low > spo2", &value);
+        assert_true(value == 90);
+}
+
+static void what_is_assumed_stands_in_for_what_is_not_fresh(void **state) {
+        static const char *const is_true[] = { "temp == 36.5", "rr == 16", "rr + hr == 116", "not rr > 20",
+                "absent(temp, 1m)" };
+        static const char *const unknown[] = { "absent(rr, 1m)", "mean(rr, 1m) > 1", "sbp > 1" };
+        Bench *b = *state;
+
+        b->words.assume[vital(b, "temp")] = 36.5;
+        b->words.assume[vital(b, "rr")] = 16;
+        b->words.assume[vital(b, "hr")] = 60;
+        truths(b, TRUTH_TRUE, is_true, ELEMENTS(is_true));
+        truths(b, TRUTH_UNKNOWN, unknown, ELEMENTS(unknown));
+}
+
+/* RR 22 scores 2, SpO2 93 scores 2, oxygen 2, systolic 105 1, pulse 95 1, alert 0, 38.5 Cel 1. */
+static const Had charted[] = { { "rr", 22, 9 }, { "spo2", 93, 9 }, { "o2", 1, 9 }, { "sbp", 105, 9 },
+        { "hr", 140, 9 }, { "pulse", 95, 9 }, { "acvpu", 0, 9 }, { "temp", 38.5, 9 } };
+
+static void news2_takes_its_vitals_by_itself(void **state) {
+        Bench *b = *state;
+        double value;
+
+        b->had = charted;
+        b->had_count = ELEMENTS(charted);
+        assert_true(number(b, "news2()") == 9);
+        assert_true(number(b, "news2_any()") == 2);
+        assert_true(number(b, "news2_rr()") == 2);
+        assert_true(number(b, "news2_spo2()") == 2);
+        assert_true(number(b, "news2_o2()") == 2);
+        assert_true(number(b, "news2_sbp()") == 1);
+        assert_true(number(b, "news2_pulse()") == 1);
+        assert_true(number(b, "news2_acvpu()") == 0);
+        assert_true(number(b, "news2_temp()") == 1);
+        assert_true(number(b, "1 + news2() * 2 - news2_rr()") == 17);
+        assert_int_equal(evaluate(b, "hr < 1 or news2() >= 7", &value), TRUTH_TRUE);
+        assert_true(value == 140);
+        assert_int_equal(evaluate(b, "news2_any() == 3 or news2() >= 7", &value), TRUTH_TRUE);
+        assert_true(value == 2);
+        b->scale2 = true; /* 93 % on oxygen */
+        assert_true(number(b, "news2_spo2()") == 1);
+        assert_true(number(b, "news2()") == 8);
+}
+
+static void a_part_of_news2_may_be_unknown(void **state) {
+        Bench *b = *state;
+
+        b->had = charted;
+        b->had_count = 5; /* up to hr, which stands in for the pulse */
+        assert_true(number(b, "news2_pulse()") == 3);
+        assert_true(isnan(number(b, "news2()")));
+        assert_true(number(b, "news2_any()") == 3);
+        b->had_count = 4;
+        assert_true(isnan(number(b, "news2_pulse()")));
+        assert_true(isnan(number(b, "news2_any()")));
+}
+
+/* Fresh, then said of the subject, then assumed; a fresh hr before an assumed pulse. */
+static void news2_takes_what_is_nearest(void **state) {
+        Bench *b = *state;
+
+        b->had = charted;
+        b->had_count = 5;
+        b->words.assume[vital(b, "acvpu")] = 0;
+        b->words.assume[vital(b, "temp")] = 37;
+        b->words.assume[vital(b, "pulse")] = 70;
+        b->words.assume[vital(b, "o2")] = 0;
+        assert_true(number(b, "news2()") == 2 + 2 + 2 + 1 + 3);
+        b->o2 = 0;
+        assert_true(number(b, "news2_o2()") == 2);
+        b->had_count = 2;
+        assert_true(number(b, "news2_pulse()") == 0);
+        assert_true(number(b, "news2_o2()") == 0);
+        b->o2 = 1;
+        assert_true(number(b, "news2_o2()") == 2);
+        b->o2 = (double) NAN;
+        b->words.assume[vital(b, "o2")] = 1;
+        assert_true(number(b, "news2_o2()") == 2);
 }
 
 static void mistakes_have_a_place(void **state) {
@@ -175,10 +387,72 @@ static void mistakes_have_a_place(void **state) {
                 { "hr > 1 and spo < 90", 11, "unknown vital 'spo': did you mean 'spo2'?" },
                 { "hr > 1 and qqqqqqqq < 90", 11,
                                 "unknown vital 'qqqqqqqq': expected one of the catalogue's, such as hr" },
-                { "mean(temp, 10m) > 38.5", 0,
-                                "unknown function 'mean': expected one of: absent(vital, duration)" },
-                { "hr > 1 and absent(hr)", 20, "expected ',' and a duration, found ')'" },
-                { "absent(30s, hr)", 7, "expected a vital, found '30s'" },
+                { "spo2 <= spo2_lo", 8, "unknown vital 'spo2_lo': did you mean 'spo2_low'?" },
+                { "mena(temp, 10m) > 38.5", 0, "unknown function 'mena': did you mean 'mean'?" },
+                { "qqqqqqqq(temp, 10m) > 38.5", 0,
+                                "unknown function 'qqqqqqqq': expected one of: absent, age, abs, mean, min, "
+                                "max, stddev, delta, rate, zscore, ewma, count, median, mad, robust_zscore, "
+                                "noise, stuck, news2, news2_any, news2_rr, news2_spo2, news2_o2, news2_sbp, "
+                                "news2_pulse, news2_acvpu, news2_temp" },
+                { "spo2(1m) > 90", 0,
+                                "'spo2' is a vital, not a function: write spo2, or a function of it such as "
+                                "mean(spo2, 1m)" },
+                { "mean > 38", 0, "'mean' is a function: write mean(vital, duration)" },
+                { "news2 > 5", 0, "'news2' is a function: write news2()" },
+                { "news2(hr) > 5", 6, "expected ')': it takes its vitals by itself, found 'hr'" },
+                { "hr > 1 and absent(hr)", 20,
+                                "expected ',' and a duration, such as absent(hr, 10m), found ')'" },
+                { "mean(temp) > 38", 9, "expected ',' and a duration, such as mean(temp, 10m), found ')'" },
+                { "count(temp) > 38", 10,
+                                "expected ',' and a duration, such as count(temp, 10m), found ')'" },
+                { "absent(30s, hr)", 7, "expected a vital, such as absent(temp, 10m), found '30s'" },
+                { "count(10m, hr) > 1", 6, "expected a vital, such as count(temp, 10m), found '10m'" },
+                { "mean(hr + 1, 10m) > 1", 8,
+                                "expected ',' and a duration, such as mean(hr, 10m), found '+'" },
+                { "mean(temp, 10min) > 38", 11,
+                                "'10min': unknown unit 'min': expected us, ms, s, m, h, d or w" },
+                { "mean(temp, 2d) > 38", 11, "expected a duration from 1s to 1d, found '2d'" },
+                { "stuck(temp, 1h) > 1", 0,
+                                "'>' takes numbers: found a condition (conditions are joined by 'and', "
+                                "'or')" },
+                { "mean(temp, 10m)", 0, "expected a condition such as spo2 < 90, found a number" },
+                { "abs(hr > 1) > 1", 4, "abs() takes a number: found a condition" },
+                { "age(spo2) > hr", 0, "age() is compared with a number of seconds: write age(spo2) > 30" },
+                { "hr > 1 and 2 * age(spo2) > 30", 15,
+                                "age() is compared with a number of seconds: write age(spo2) > 30" },
+                { "age(spo2) > 0", 12, "age() is in seconds: expected a number from 1 to 604800 (7d)" },
+                { "age(spo2) > spo2_low", 0,
+                                "age() is compared with a number of seconds: write age(spo2) > 30" },
+                { "hr > 1 AND spo2 < 90", 7,
+                                "expected an operator or the end of the expression, found 'AND': did you "
+                                "mean 'and'?" },
+                { "count(temp > 38) > 2", 15,
+                                "expected 'by' and an attribute, such as count(temp > 38 by ward), found "
+                                "')'" },
+                { "count(temp > 38 by 7) > 2", 19,
+                                "expected an attribute of subjects, such as ward, found '7'" },
+                { "count(temp > 38 by Ward) > 2", 19,
+                                "'Ward': expected an attribute: a small letter, then up to 22 small "
+                                "letters, "
+                                "digits or '_'" },
+                { "count(temp > 38 by ward, 8d) > 2", 25, "expected a duration from 1s to 7d, found '8d'" },
+                { "count(temp + 38 by ward) > 2", 6,
+                                "expected a condition on vitals, such as count(temp > 38 by ward)" },
+                { "count(1 < 2 by ward) > 2", 6,
+                                "expected a condition on vitals, such as count(temp > 38 by ward)" },
+                { "count(count(hr > 1 by ward) > 2 by ward) > 2", 6,
+                                "count(... by ...) does not stand inside another one" },
+                { "count(hr > 1 by ward) > count(hr > 1 by floor)", 40,
+                                "all counts of a rule are by the same attribute: expected ward" },
+                { "count(hr > 1 by ward) > 2 and news2() > 5", 30,
+                                "a rule that counts subjects has no vital of its own: expected numbers and "
+                                "limits outside of count(... by ward)" },
+                { "spo2 < 90 and count(hr > 1 by ward) > 2", 0,
+                                "a rule that counts subjects has no vital of its own: expected numbers and "
+                                "limits outside of count(... by ward)" },
+                { "count(age(hr) > spo2 by ward) > 2", 6,
+                                "age() is compared with a number of seconds: write age(spo2) > 30" },
+                { "hr > 1 by ward", 7, "expected an operator or the end of the expression, found 'by'" },
                 { "absent(hr, 30)", 11, "expected a duration from 1s to 7d, found '30'" },
                 { "absent(hr, 10ms)", 11, "expected a duration from 1s to 7d, found '10ms'" },
                 { "absent(hr, 8d)", 11, "expected a duration from 1s to 7d, found '8d'" },
@@ -190,15 +464,15 @@ static void mistakes_have_a_place(void **state) {
                 { "!(hr > 1)", 0, "'!': write 'not'" },
                 { "spo2 < 90%", 9, "unexpected '%'" },
                 { "spo2 < 90\xC2\xB0", 9, "unexpected byte 0xc2" },
-                { "hr > 12x", 5, "'12x': expected a number such as 38.5 or a duration such as 30s" },
+                { "hr > 12x", 5, "'12x': unknown unit 'x': expected us, ms, s, m, h, d or w" },
                 { "hr > 0x10", 5, "'0x10': expected a number such as 38.5 or a duration such as 30s" },
                 { "hr > 1.2.3", 5, "'1.2.3': expected a number such as 38.5 or a duration such as 30s" },
                 { "hr > 1e999", 5, "'1e999': number is too large" },
                 { "hr > 30s", 5, "expected a vital, a number, a function, 'not' or '(', found '30s'" },
                 { "hr", 0, "expected a condition such as spo2 < 90, found a number" },
-                { "80 < hr < 90", 0,
-                                "'<' takes numbers: found a condition (conditions are joined by 'and', "
-                                "'or')" },
+                { "80 < hr < 90", 8, "comparisons do not chain: write 80 < hr and hr < 90" },
+                { "80 <= hr + 1 < 2 * (spo2 - 3) or hr > 1", 13,
+                                "comparisons do not chain: write 80 <= hr + 1 and hr + 1 < 2 * (spo2 - 3)" },
                 { "hr > 1 == 1", 0,
                                 "'==' takes numbers: found a condition (conditions are joined by 'and', "
                                 "'or')" },
@@ -219,36 +493,44 @@ static void mistakes_have_a_place(void **state) {
                                 "'or')" },
                 { "1 < 2", 0, "names no vital: it would never be evaluated" },
         };
+        Bench *b = *state;
         Expression x;
         size_t offset;
         Error e;
 
+        add_limit(b, "spo2_low", 91);
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
-                if (expression_parse(cases[i].text, *state, &x, &offset, &e) == 0)
+                if (expression_parse(cases[i].text, EXPRESSION_RULE, &b->words, &x, &offset, &e) == 0)
                         fail_msg("%s: accepted", cases[i].text);
                 if (offset != cases[i].offset || strcmp(e.message, cases[i].message) != 0)
                         fail_msg("%s: at %zu: %s", cases[i].text, offset, e.message);
         }
 }
 
-/* text repeated n times around hr > 1 */
-static int parse_repeated(const Catalogue *c, const char *before, const char *after, size_t n, Error *e) {
+/* text repeated n times around the middle */
+static int parse_around(
+                Bench *b, const char *before, const char *middle, const char *after, size_t n, Error *e) {
         char text[8192] = "";
         size_t used = 0, offset;
         Expression x;
 
         for (size_t i = 0; i < n; i++)
                 used += (size_t) snprintf(text + used, sizeof text - used, "%s", before);
-        used += (size_t) snprintf(text + used, sizeof text - used, "hr > 1");
+        used += (size_t) snprintf(text + used, sizeof text - used, "%s", middle);
         for (size_t i = 0; i < n; i++)
                 used += (size_t) snprintf(text + used, sizeof text - used, "%s", after);
-        int r = expression_parse(text, c, &x, &offset, e);
+        int r = expression_parse(text, EXPRESSION_RULE, &b->words, &x, &offset, e);
         if (r == 0)
                 expression_done(&x);
         return r;
 }
 
+static int parse_repeated(Bench *b, const char *before, const char *after, size_t n, Error *e) {
+        return parse_around(b, before, "hr > 1", after, n, e);
+}
+
 static void size_and_depth_are_bounded(void **state) {
+        static const char left[] = "hr<1 or hr<1 and (";
         Error e;
 
         assert_int_equal(parse_repeated(*state, "(", ")", 30, &e), 0);
@@ -262,21 +544,92 @@ static void size_and_depth_are_bounded(void **state) {
         assert_true(parse_repeated(*state, "hr < 1 or ", "", 300, &e) < 0);
         assert_string_equal(e.message, "longer than 2048 characters");
         /* what waits for its right-hand side fills the stack */
-        assert_int_equal(parse_repeated(*state, "hr<1 or hr<1 and (", ")", 7, &e), 0);
-        assert_true(parse_repeated(*state, "hr<1 or hr<1 and (", ")", 8, &e) < 0);
+        assert_int_equal(parse_around(*state, left, "1 + news2() > 1", ")", 7, &e), 0);
+        assert_true(parse_around(*state, left, "1 + news2() > 1", ")", 9, &e) < 0);
         assert_string_equal(e.message, "expression is too long: split it into two rules");
+}
+
+static void counts_across_subjects_are_read(void **state) {
+        static const char *const texts[] = {
+                "count(temp > 38 by ward) >= 3",
+                "count(temp > 38 by ward, 24h) >= 3",
+                "count(mean(temp, 1h) > 38 or news2() > 4 by ward) / count(hr > 0 by ward) > 0.5 and 1 < 2",
+                "count(count(hr, 1m) < 2 by ward) > spo2_low",
+        };
+        static const size_t counts[] = { 1, 1, 2, 1 };
+        Bench *b = *state;
+
+        add_limit(b, "spo2_low", 91);
+        for (size_t i = 0; i < ELEMENTS(texts); i++) {
+                Expression x;
+                size_t offset;
+                Error e;
+
+                if (expression_parse(texts[i], EXPRESSION_RULE, &b->words, &x, &offset, &e) < 0)
+                        fail_msg("%s: %zu: %s", texts[i], offset, e.message);
+                assert_int_equal(x.count_count, counts[i]);
+                assert_string_equal(x.by, "ward");
+                expression_done(&x);
+        }
+}
+
+/* What a rule may be that a summary or a probe may not, and the other way round. */
+static void each_use_takes_its_own(void **state) {
+        static const struct {
+                const char *text;
+                ExpressionUse use;
+                const char *message;
+        } cases[] = {
+                { "hr", EXPRESSION_SUMMARY, NULL },
+                { "age(hr)", EXPRESSION_SUMMARY, NULL },
+                { "1 + 2", EXPRESSION_SUMMARY, NULL },
+                { "hr > 1", EXPRESSION_SUMMARY, "expected a number to show, found a condition" },
+                { "count(hr > 1 by ward)", EXPRESSION_SUMMARY,
+                                "count(... by ...) is for a rule's expr: {{ value }} shows its first one" },
+                { "hr", EXPRESSION_PROBE, NULL },
+                { "hr > 1", EXPRESSION_PROBE, NULL },
+                { "1 < 2", EXPRESSION_PROBE, NULL },
+        };
+        Bench *b = *state;
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                Expression x = { 0 };
+                size_t offset;
+                Error e;
+                int r = expression_parse(cases[i].text, cases[i].use, &b->words, &x, &offset, &e);
+
+                if ((r < 0) != (cases[i].message != NULL))
+                        fail_msg("%s: %s", cases[i].text, r < 0 ? e.message : "accepted");
+                if (r < 0)
+                        assert_string_equal(e.message, cases[i].message);
+                expression_done(&x);
+        }
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(comparisons_and_arithmetic),
-                cmocka_unit_test(and_binds_tighter_than_or_and_not_tighter_than_and),
-                cmocka_unit_test(unknown_spreads_as_kleene_has_it),
-                cmocka_unit_test(absent_is_unknown_of_what_never_was),
-                cmocka_unit_test(the_value_is_of_the_first_vital),
-                cmocka_unit_test(mistakes_have_a_place),
-                cmocka_unit_test(size_and_depth_are_bounded),
+                cmocka_unit_test_setup_teardown(comparisons_and_arithmetic, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                                and_binds_tighter_than_or_and_not_tighter_than_and, setup, teardown),
+                cmocka_unit_test_setup_teardown(unknown_spreads_as_kleene_has_it, setup, teardown),
+                cmocka_unit_test_setup_teardown(absent_is_unknown_of_what_never_was, setup, teardown),
+                cmocka_unit_test_setup_teardown(the_value_is_of_the_first_vital, setup, teardown),
+                cmocka_unit_test_setup_teardown(windows_look_back, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                                windows_without_values_are_unknown_but_for_their_count, setup, teardown),
+                cmocka_unit_test_setup_teardown(age_is_in_seconds, setup, teardown),
+                cmocka_unit_test_setup_teardown(abs_drops_the_sign, setup, teardown),
+                cmocka_unit_test_setup_teardown(limits_stand_for_numbers, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                                what_is_assumed_stands_in_for_what_is_not_fresh, setup, teardown),
+                cmocka_unit_test_setup_teardown(news2_takes_its_vitals_by_itself, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_part_of_news2_may_be_unknown, setup, teardown),
+                cmocka_unit_test_setup_teardown(news2_takes_what_is_nearest, setup, teardown),
+                cmocka_unit_test_setup_teardown(counts_across_subjects_are_read, setup, teardown),
+                cmocka_unit_test_setup_teardown(each_use_takes_its_own, setup, teardown),
+                cmocka_unit_test_setup_teardown(mistakes_have_a_place, setup, teardown),
+                cmocka_unit_test_setup_teardown(size_and_depth_are_bounded, setup, teardown),
         };
 
-        return cmocka_run_group_tests(tests, setup, teardown);
+        return cmocka_run_group_tests(tests, NULL, NULL);
 }

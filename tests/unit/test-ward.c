@@ -26,7 +26,7 @@ static const char rules[] =
                 "- name: ward\n"
                 "  match: {kind: patient}\n"
                 "  rules:\n"
-                "  - {alert: SpO2Low, expr: spo2 < 90, for: 10s, keep_firing_for: 30s,\n"
+                "  - {alert: SpO2Low, expr: spo2 < 90, for: 10s, keep_firing_for: 30s, latch: false,\n"
                 "     labels: {priority: high}, annotations: {summary: 'SpO2 {{ value }}'}}\n"
                 "  - {alert: HrHigh, expr: hr > 130}\n"
                 "  - {alert: Both, expr: spo2 < 95 and hr > 130}\n"
