@@ -1,7 +1,9 @@
 """notify-mqtt in its worker, driven as the daemon drives it, against a real broker."""
 
+import copy
 import json
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -353,3 +355,49 @@ def test_a_refresh_that_does_not_fit_topics_is_refused(start, bad):
     reply = start(port=1).refresh(*bad)
     assert reply["r"] < 0
     assert "a refresh needs alerts" in reply["error"]
+
+
+# --- through the daemon ---
+
+
+def test_the_daemon_loses_no_notice_while_the_broker_is_away(gateway, broker, folder):
+    other = Broker(folder / "channel")
+    other.start()
+    gateway.config["receivers"][0]["config"]["port"] = other.port
+    gateway.rules = copy.deepcopy(gateway.rules)
+    gateway.rules["groups"][0]["rules"][0]["latch"] = False
+    carer = ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(other.port), "-q", "1", "-c", "-i", "carer", "-t",
+             "alerts/events"]
+    subprocess.run([*carer, "-E"], check=True, timeout=PATIENCE)  # from now on the broker keeps all for the carer
+    gateway.start()
+    gateway.wait_connected()
+    gateway.control("assign", device="d1", subject="stay-1", kind="patient", label="Bed 1")
+
+    def rows(transition):
+        return [r for r in gateway.control("alerts", all=True, limit=1000)
+                if r["rule"] == "SpO2Low" and r["transition"] == transition]
+    for n in range(6):
+        if n == 2:
+            other.stop()
+        if n == 4:
+            other.start()
+        for value in 85, 97:
+            broker.publish("ward/d1/senml", [json.dumps([{"n": "spo2", "v": value, "t": time.time()}])])
+        wait_for("it came and went", lambda: len(rows("resolved")) == n + 1)
+    told = {f"{r['id']}:{r['transition']}" for r in rows("raised") + rows("resolved")}
+    assert len(told) == 12
+    # that one was raised is given up, and on record, once it is resolved and nobody could be told
+    given_up = {r["note"].split(" ")[0].rstrip(":,") for r in rows("undelivered")}
+    assert given_up <= {f"{r['id']}:raised" for r in rows("raised")}
+
+    def delivered():
+        return {r["note"] for r in rows("delivered")}
+    wait_for("all others are delivered", lambda: told <= delivered() | given_up)
+
+    received = subprocess.run([*carer, "-W", "2"], capture_output=True, text=True, timeout=PATIENCE).stdout
+    notices = [json.loads(line) for line in received.splitlines()]
+    assert {n["key"] for n in notices} == delivered()
+    by_key = {n["key"]: n for n in notices}
+    assert all(n == by_key[n["key"]] for n in notices)  # what comes twice is the same
+    assert shown(other) == {}
+    other.stop()

@@ -199,8 +199,12 @@ def test_an_alert_is_acknowledged_over_mqtt_for_good(gateway, broker, listener, 
         return [(a["state"], a["who"]) for a in gateway.control("alerts") if a["id"] == raised["id"]]
     assert acknowledged() == [("acknowledged", "ward:anna")]
     wait_for("the log says what was refused", lambda: "acknowledgement refused" in gateway.text())
-    rows = gateway.control("alerts", all=True, limit=1000)
-    assert [r["who"] for r in rows if r["id"] == raised["id"] and r.get("transition") == "acknowledged"] == ["ward:anna"]
+
+    def recorded():
+        return [r["who"] for r in gateway.control("alerts", all=True, limit=1000)
+                if r["id"] == raised["id"] and r["transition"] == "acknowledged"]
+    wait_for("it is in the ledger", recorded)
+    assert recorded() == ["ward:anna"]
     gateway.kill()
     gateway.start()
     assert acknowledged() == [("acknowledged", "ward:anna")]
