@@ -37,6 +37,17 @@ static const Column columns[] = {
         { "WHY", "why", COLUMN_TEXT },
 };
 
+static bool labels_are_valid(const char *labels) {
+        for (const char *at = labels;; at++) {
+                const size_t len = strcspn(at, ","), name = strcspn(at, "=");
+                if (name == 0 || name + 1 >= len)
+                        return false;
+                at += len;
+                if (!*at)
+                        return true;
+        }
+}
+
 /* What can be said before anybody is asked. */
 static int check_values(const Values *v, Error *e) {
         Priority unused;
@@ -49,6 +60,8 @@ static int check_values(const Values *v, Error *e) {
                 return error_set(e, CLI_USAGE,
                                 "--priority: expected high, medium, low or technical, got \"%s\"",
                                 v->priority);
+        if (v->labels && !labels_are_valid(v->labels))
+                return error_set(e, CLI_USAGE, "--labels: expected NAME=VALUE,..., got \"%s\"", v->labels);
         if (!v->rule && !v->subject && !v->label && !v->priority && !v->labels)
                 return error_set(e, CLI_USAGE,
                                 "expected --rule, --subject, --label, --priority or --labels: which alerts? "
