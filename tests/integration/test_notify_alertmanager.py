@@ -179,6 +179,18 @@ def test_an_alertmanager_that_is_killed_and_brought_back_shows_all_again(start, 
     assert {r["labels"]["alert_id"]: r["fingerprint"] for r in alertmanager.alerts()} == after
 
 
+def test_what_a_whole_refresh_does_not_name_is_forgotten(start, alertmanager):
+    """So memory holds what is active and no more."""
+    worker = start(alertmanager.url)
+    assert worker.deliver(notice(low()))["r"] == 0
+    assert refresh(worker, low(ident="other"), last=False)["r"] == 0
+    assert worker.deliver(notice(low(label="Bed 9")))["r"] == 0
+    assert refresh(worker, low(ident="other"))["r"] == 0
+    assert worker.deliver(notice(low(label="Bed 10")))["r"] == 0
+    labels = [r["labels"]["label"] for r in alertmanager.alerts() if r["labels"]["alert_id"] == "a1b2"]
+    assert sorted(labels) == ["Bed 10", "Bed 7"]
+
+
 def test_a_digest_of_nothing_is_nothing(start, alertmanager):
     worker = start(alertmanager.url)
     assert worker.deliver(notice(key="digest-1", more=7))["r"] == 0
@@ -275,5 +287,5 @@ def test_the_daemon_shows_all_again_after_kills(gateway, broker, alertmanager, t
     (again,) = wait_for("it is shown after a kill of both", shown)
     assert again["labels"] == row["labels"]
     broker.publish("ward/d1/senml", [senml("spo2", 97, time.time())])
-    gateway.control("acknowledge", alert=row["labels"]["alert_id"])
     wait_for("it is over", lambda: not shown())
+    expect_told(told, "resolved", row["labels"]["alert_id"])
