@@ -25,6 +25,7 @@ struct Chains {
         Gateway *gateway;
         Chain items[CONFIG_PLUGINS_MAX];
         size_t count;
+        bool closing; /* calls that end now say nothing of the chain */
 };
 
 /* --- what the outbox needs from the ledger --- */
@@ -135,6 +136,8 @@ static void on_changed(void *userdata, Outbox *o) {
         char unreachable[ALERT_NAME_MAX], contradicted[ALERT_NAME_MAX], summary[ALERT_SUMMARY_MAX];
         Stamp now = gateway_now(g);
 
+        if (c->owner->closing)
+                return;
         ledger_set_anchored(g->ledger, smallest_anchored(c->owner));
         if (s->health == c->health)
                 return;
@@ -223,6 +226,7 @@ int chains_new(Gateway *g, Chains **ret, Error *e) {
 Chains *chains_free(Chains *chains) {
         if (!chains)
                 return NULL;
+        chains->closing = true;
         for (size_t i = 0; i < chains->count; i++) {
                 worker_free(chains->items[i].worker);
                 outbox_free(chains->items[i].outbox);

@@ -125,6 +125,8 @@ static void add_alert(void *userdata, const AlertEvent *event) {
                         "summary", event->summary, "since_us", (json_int_t) event->since_us);
         const Silence *silence = dispatch_silence_of(row->gateway->dispatch, event);
 
+        if (event->ended_us != TIME_NONE)
+                (void) json_object_set_new(alert, "ended_us", json_integer(event->ended_us));
         if (silence)
                 (void) json_object_set_new(alert, "silence", json_string(silence->id));
         (void) json_array_append_new(row->alerts, alert);

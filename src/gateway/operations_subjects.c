@@ -69,24 +69,14 @@ static void append_attribute(Gateway *g, const Set *a, const Subject *s, const c
                         "subject %s: %s set by user %u", s->name, name, a->uid);
 }
 
-/* Refused as a whole before anything is changed. */
-static int check_attributes(const Subject *s, const Set *a) {
-        size_t more = 0;
+static size_t count_new(const Subject *s, const json_t *attributes) {
+        size_t n = 0;
         const char *name;
         json_t *value;
 
-        json_object_foreach((json_t *) a->attributes, name, value) {
-                if (!attribute_is_valid(name, json_string_value(value)))
-                        return error_set(a->error, -EINVAL,
-                                        "attribute '%.40s': expected a name of a-z, 0-9 and '_' (up to %d "
-                                        "characters) and a value of letters, digits, '.', '_', ':', '-' (up "
-                                        "to %d)",
-                                        name, ATTRIBUTE_NAME_MAX - 1, ATTRIBUTE_VALUE_MAX - 1);
-                more += *json_string_value(value) && !*subject_attribute(s, name);
-        }
-        if (s->attribute_count + more > ATTRIBUTES_MAX)
-                return error_set(a->error, -ENOSPC, "a subject has at most %d attributes", ATTRIBUTES_MAX);
-        return 0;
+        json_object_foreach((json_t *) attributes, name, value) n +=
+                        *json_string_value(value) && !(s && *subject_attribute(s, name));
+        return n;
 }
 
 static int set_on_loop(Gateway *g, void *argument) {
@@ -97,6 +87,8 @@ static int set_on_loop(Gateway *g, void *argument) {
         SubjectId id;
 
         const Subject *known = registry_find_subject(g->registry, a->subject);
+        if ((known ? known->attribute_count : 0) + count_new(known, a->attributes) > ATTRIBUTES_MAX)
+                return error_set(a->error, -ENOSPC, "a subject has at most %d attributes", ATTRIBUTES_MAX);
         int r = registry_add_subject(
                         g->registry, a->subject, known && !a->has_kind ? known->kind : a->kind, &id);
         if (r < 0)
@@ -104,9 +96,6 @@ static int set_on_loop(Gateway *g, void *argument) {
                                 "subject '%.63s' exists with another kind, or the name is not valid",
                                 a->subject);
         const Subject *s = registry_subject(g->registry, id);
-        r = check_attributes(s, a);
-        if (r < 0)
-                return r;
         json_object_foreach((json_t *) a->attributes, name, value) {
                 r = registry_set_attribute(g->registry, id, name, json_string_value(value));
                 if (r < 0)
@@ -120,11 +109,29 @@ static int set_on_loop(Gateway *g, void *argument) {
         return 0;
 }
 
+/* All of it before anything is made. */
+static int check_attributes(const json_t *attributes, Error *e) {
+        const char *name;
+        json_t *value;
+
+        if (!json_is_object(attributes) || json_object_size(attributes) == 0)
+                return error_set(e, -EINVAL, "set: expected attributes, {name: value}");
+        json_object_foreach((json_t *) attributes, name, value) {
+                if (json_is_string(value) && attribute_is_valid(name, json_string_value(value)))
+                        continue;
+                return error_set(e, -EINVAL,
+                                "attribute '%.40s': expected a name of a-z, 0-9 and '_' (up to %d "
+                                "characters) "
+                                "and a value of letters, digits, '.', '_', ':', '-' (up to %d)",
+                                name, ATTRIBUTE_NAME_MAX - 1, ATTRIBUTE_VALUE_MAX - 1);
+        }
+        return 0;
+}
+
 int operation_set(Session *s, const json_t *request, Error *e) {
         Set a = { .uid = session_uid(s), .why = "", .error = e };
-        const char *kind = NULL, *name;
+        const char *kind = NULL;
         SubjectKey key;
-        json_t *value;
         bool new;
 
         int r = argument_text(request, "subject", &a.subject, e);
@@ -135,13 +142,12 @@ int operation_set(Session *s, const json_t *request, Error *e) {
         if (r < 0)
                 return r;
         a.attributes = json_object_get(request, "attributes");
-        if (!a.subject || !name_is_valid(a.subject) || !json_is_object(a.attributes) ||
-                        json_object_size(a.attributes) == 0)
-                return error_set(e, -EINVAL, "set: expected a subject and attributes, {name: value}");
-        json_object_foreach((json_t *) a.attributes, name, value) {
-                if (!json_is_string(value))
-                        return error_set(e, -EINVAL, "attribute '%.40s': expected a text", name);
-        }
+        if (!a.subject || !name_is_valid(a.subject))
+                return error_set(
+                                e, -EINVAL, "set: expected a subject (letters, digits, '.', '-', '_', ':')");
+        r = check_attributes(a.attributes, e);
+        if (r < 0)
+                return r;
         a.has_kind = kind != NULL; /* else as it is, a patient where it is new */
         kind = kind ? kind : "patient";
         if (subject_kind_parse(kind, &a.kind) < 0 || (a.kind != SUBJECT_PATIENT && a.kind != SUBJECT_ASSET))

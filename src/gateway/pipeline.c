@@ -356,14 +356,14 @@ void pipeline_record(Gateway *g, const AlertEvent *event) {
                         "alert %s %s: %s", event->rule, alert_transition_name(event->transition), event->id);
 }
 
-/* Those who are to know come first: no disk is waited for. */
+/* On record first, so that the entries' order is the alert's history; no disk is waited for. */
 void pipeline_alert(void *userdata, const AlertEvent *event) {
         Gateway *g = userdata;
         Stamp now = gateway_now(g);
 
+        pipeline_record(g, event);
         if (dispatch_event(g->dispatch, event, &now) < 0)
                 log_error("alert %s: out of memory, it will not be escalated", event->id);
-        pipeline_record(g, event);
         restore_save_alert(g, event);
 }
 

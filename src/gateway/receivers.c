@@ -37,6 +37,7 @@ struct Receivers {
         Gateway *gateway;
         Receiver items[CONFIG_PLUGINS_MAX];
         size_t count;
+        bool closing; /* calls that end now say nothing of the channel */
 };
 
 /* --- outcomes --- */
@@ -109,6 +110,8 @@ static void on_delivered(void *userdata, Worker *w, int result, const json_t *re
         (void) w;
 
         r->queue.in_flight = false;
+        if (r->owner->closing)
+                return;
         if (result < 0) {
                 failed(r, result, reply);
                 return;
@@ -131,6 +134,8 @@ static void on_refreshed(void *userdata, Worker *w, int result, const json_t *re
         (void) reply;
 
         r->refreshing = false;
+        if (r->owner->closing)
+                return;
         if (result < 0 || r->queue.count > 0)
                 end_refresh(r, REFRESH_SOON_US);
         else if (r->refreshed == json_array_size(r->refresh))
@@ -312,6 +317,7 @@ int receivers_new(Gateway *g, Receivers **ret, Error *e) {
 Receivers *receivers_free(Receivers *rs) {
         if (!rs)
                 return NULL;
+        rs->closing = true;
         for (size_t i = 0; i < rs->count; i++) {
                 worker_free(rs->items[i].worker);
                 delivery_queue_done(&rs->items[i].queue);

@@ -214,5 +214,5 @@ def test_the_journal_gets_fields_to_search_by(gateway, broker, folder):
         entry = next_entry()
     assert entry["WARDSTONE_STATE"] == "active" and entry["WARDSTONE_PRIORITY"] == "high"
     assert entry["WARDSTONE_SUBJECT"] == "device:d1" and entry["PRIORITY"] == "5"
-    assert entry["MESSAGE"].startswith("alert SpO2Low active")
+    assert entry["MESSAGE"].startswith("alert SpO2Low raised")
     inbox.close()

@@ -30,7 +30,7 @@ RULES = {
     "groups": [{
         "name": "tests",
         "rules": [
-            {"alert": "SpO2Low", "expr": "spo2 < 90", "labels": {"priority": "high"},
+            {"alert": "SpO2Low", "expr": "spo2 < 90", "latch": False, "labels": {"priority": "high"},
              "annotations": {"summary": "SpO2 {{ value }} % in {{ subject.label }}"}},
         ],
     }]
