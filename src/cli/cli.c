@@ -3,6 +3,7 @@
 #include <getopt.h>
 
 #include "base/yaml.h"
+#include "cli/caret.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/text.h"
@@ -75,6 +76,7 @@ static int run_command(const Command *command, int argc, char **argv, const char
         _cleanup_free_ void *values = calloc(1, command->values_size + 1);
         Invocation in = { .socket = socket };
         Error e = { .message = "" };
+        char prefix[64];
 
         if (!values) {
                 fputs("wardstone: out of memory\n", stderr);
@@ -92,8 +94,8 @@ static int run_command(const Command *command, int argc, char **argv, const char
         }
         if (r < 0) {
                 (void) fflush(stdout); /* what was found before comes first */
-                fprintf(stderr, "wardstone %s: %s\n", command->name,
-                                e.message[0] ? e.message : strerror(-r));
+                (void) snprintf(prefix, sizeof prefix, "wardstone %s: ", command->name);
+                caret_print(stderr, prefix, e.message[0] ? e.message : strerror(-r));
         }
         return r != 0;
 }
