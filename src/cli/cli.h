@@ -19,7 +19,15 @@ typedef enum OptionType {
         OPTION_NUMBER,   /* double in [min, max] */
         OPTION_DURATION, /* int64_t microseconds */
         OPTION_TIME,     /* int64_t wall microseconds: ISO 8601, or a duration ago */
+        OPTION_LIST,     /* TextList: may be given again and again */
 } OptionType;
+
+enum { TEXT_LIST_MAX = 32 };
+
+typedef struct TextList {
+        const char *items[TEXT_LIST_MAX]; /* borrowed from argv */
+        size_t count;
+} TextList;
 
 typedef struct Option {
         const char *name; /* "from", given as --from */
@@ -59,4 +67,5 @@ extern const Command command_init, command_check, command_status, command_top, c
                 command_readings, command_alerts, command_ack, command_silence, command_silences,
                 command_unsilence, command_subjects, command_set, command_devices, command_quarantine,
                 command_assign, command_release, command_block, command_checkpoint, command_prove,
-                command_verify, command_decode, command_sim, command_reload;
+                command_verify, command_decode, command_test_rules, command_backtest, command_sim,
+                command_reload;

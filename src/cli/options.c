@@ -101,6 +101,15 @@ static int read_time(const Option *o, const char *text, int64_t *ret, Error *e) 
         return 0;
 }
 
+static int add_text(const Option *o, const char *text, TextList *list, Error *e) {
+        if (!*text)
+                return error_set(e, CLI_USAGE, "--%s: must not be empty", o->name);
+        if (list->count == TEXT_LIST_MAX)
+                return error_set(e, CLI_USAGE, "--%s: given more than %d times", o->name, TEXT_LIST_MAX);
+        list->items[list->count++] = text;
+        return 0;
+}
+
 static int read_option(const Option *o, char *text, void *values, Error *e) {
         void *member = (char *) values + o->offset;
 
@@ -125,6 +134,8 @@ static int read_option(const Option *o, char *text, void *values, Error *e) {
                 return 0;
         case OPTION_TIME:
                 return read_time(o, text, member, e);
+        case OPTION_LIST:
+                return add_text(o, text, member, e);
         }
         return error_set(e, -EINVAL, "--%s: unknown type", o->name);
 }
