@@ -32,6 +32,7 @@ static const Command *const commands[] = {
         &command_verify,
         &command_decode,
         &command_test_rules,
+        &command_backtest,
         &command_sim,
         &command_reload,
 };

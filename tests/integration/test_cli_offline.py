@@ -57,7 +57,8 @@ class Answers:
 # --- how it is called ---
 
 COMMANDS = ["init", "check", "status", "top", "tail", "readings", "alerts", "ack", "silence", "silences", "unsilence",
-            "subjects", "devices", "quarantine", "assign", "release", "set", "block", "checkpoint", "prove", "verify", "decode", "sim", "reload"]
+            "subjects", "devices", "quarantine", "assign", "release", "set", "block", "checkpoint", "prove", "verify",
+            "decode", "test-rules", "backtest", "sim", "reload"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -103,6 +104,14 @@ def test_each_command_explains_itself(command):
     (["decode"], "--format is needed"),
     (["decode", "--format", "xml"], "expected senml+json"),
     (["decode", "--format", "json"], "needs --map"),
+    (["test-rules"], "too few operands: expected FILE..."),
+    (["backtest", "a.csv"], "--csv is needed"),
+    (["backtest", "--csv", "a.csv"], "--rules or --print is needed"),
+    (["backtest", "--csv", "--rules", "a.yaml"], "too few operands"),
+    (["backtest", "--csv", "a.csv", "--rules", ""], "--rules: must not be empty"),
+    (["backtest", "--csv", "a.csv", *["--print", "hr"] * 33], "--print: given more than 32 times"),
+    (["backtest", "--csv", "a.csv", "-r", "a.yaml", "--interval", "1h"], "--interval needs --print"),
+    (["backtest", "--csv", "a.csv", "-r", "a.yaml", "--kind", "device"], "expected patient or asset"),
     (["sim", "--rate", "0"], "--rate: expected a number from"),
     (["sim", "--csv"], "expected at least one FILE"),
     (["sim", "--topic", "ward/+/senml"], "expected {device}"),
@@ -146,7 +155,7 @@ def test_init_makes_what_the_daemon_needs(folder):
     assert verifier.startswith("ward-7/1+") and verifier in out
     status, out, err = run("check", "--config", folder / "etc/wardstone.yaml")
     assert (status, err) == (0, "")
-    assert out.endswith("wardstone.yaml: ok, 8 devices, 6 rules\n")
+    assert out.endswith("wardstone.yaml: 6 rules in 1 file, 8 devices: ok\n")
 
 
 def test_init_never_overwrites(folder):
