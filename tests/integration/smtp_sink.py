@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """An SMTP server that keeps what it takes: smtp_sink.py FOLDER PORT OPTIONS(JSON). Each mail becomes a file in FOLDER.
 
-Options: certificate, key, implicit (TLS from the first byte), username, password. FOLDER/behaviour.json, read at each
-command: {"rcpt": {ADDRESS: ANSWER}, "data": ANSWER, "hang": true, "die": true (after the mail is kept, before the answer)}"""
+Options: certificate, key, implicit (TLS from the first byte), username, password. FOLDER/behaviour.json is read at each
+command: {"rcpt": {ADDRESS: ANSWER}, "data": ANSWER, "hang": true, "die": true}, the last two once the mail is kept and
+not answered yet."""
 
 import asyncio
 import json
@@ -36,8 +37,10 @@ class Keeper:
         behaviour = self.behaviour()
         if "data" in behaviour:
             return behaviour["data"]
-        mail = {"from": envelope.mail_from, "to": envelope.rcpt_tos, "tls": server.transport.get_extra_info("sslcontext") is not None,
-                "authenticated": session.authenticated is True, "content": envelope.original_content.decode("ascii")}
+        mail = {"from": envelope.mail_from, "to": envelope.rcpt_tos,
+                "tls": server.transport.get_extra_info("sslcontext") is not None,
+                "authenticated": session.authenticated is True,
+                "content": envelope.original_content.decode("ascii")}
         part = self.folder / "part"
         part.write_text(json.dumps(mail))
         part.rename(self.folder / f"{self.count:04}.mail")
@@ -65,10 +68,12 @@ async def serve(folder, port, options):
         more = {}
         if "username" in options:
             more = {"authenticator": authenticate, "auth_required": True, "auth_require_tls": starttls is not None}
-        return SMTP(keeper, hostname="sink.example", tls_context=starttls, require_starttls=starttls is not None, **more)
+        return SMTP(keeper, hostname="sink.example", tls_context=starttls, require_starttls=starttls is not None,
+                    **more)
 
     keeper = Keeper(folder)
-    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", port, ssl=context if implicit else None)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(connection, "127.0.0.1", port, ssl=context if implicit else None)
     await server.serve_forever()
 
 

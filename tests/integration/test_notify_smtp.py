@@ -336,7 +336,8 @@ def test_the_daemon_loses_no_mail_while_server_and_daemon_are_killed(gateway, br
     wait_for("the first mail", lambda: len(raised()) == 1)
     sink.kill()
     broker.publish("ward/d2/senml", [senml("spo2", 84, time.time())])
-    wait_for("the second is in the ledger", lambda: len([a for a in gateway.control("alerts") if a["rule"] == "SpO2Low"]) == 2)
+    wait_for("the second is in the ledger",
+             lambda: [a["rule"] for a in gateway.control("alerts")].count("SpO2Low") == 2)
     gateway.kill()
     gateway.start()
     sink.start()
