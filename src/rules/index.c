@@ -70,8 +70,11 @@ static int find_window(RuleSet *s, Slot *slot, const Op *op, uint16_t *ret, Erro
         return numbers_add(&slot->windows, (uint32_t) i) < 0 ? no_memory(e) : 0;
 }
 
-/* What time alone changes: a value gets too old, a window runs empty. */
+/* What time alone changes: a value gets too old, a window runs empty. A window whose values are waited for to leave
+ * has a timer of its own. */
 static int add_expiries(Slot *slot, const Op *op, uint32_t condition) {
+        if (op->code == OP_WINDOW && statistic(op->which)->leaving)
+                return 0;
         if (op->code != OP_AGE)
                 return add_expiry(slot, op->age_us, condition);
         /* `>` becomes true a microsecond after `>=` */

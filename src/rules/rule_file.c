@@ -214,18 +214,17 @@ static int read_keys(const YamlNode *n, GroupText *g, Error *e) {
 
 static int read_group(RuleSet *s, const YamlNode *n, Error *e) {
         _cleanup_(group_text_done) GroupText g = { 0 };
-        Vocabulary words;
 
         int r = read_keys(n, &g, e);
         if (r == 0)
-                r = read_words(s, &g, &words, e);
+                r = read_words(s, &g, &s->words, e);
         if (r == 0)
                 r = read_whom(s, n, &g, e);
         for (size_t i = 0; r == 0 && i < yaml_length(&g.rules); i++) {
                 YamlNode item = yaml_item(&g.rules, i);
-                r = rule_read(s, &item, &words, e);
+                r = rule_read(s, &item, &s->words, e);
         }
-        return r == 0 ? check_limits_used(&g.limits, &words, e) : r;
+        return r == 0 ? check_limits_used(&g.limits, &s->words, e) : r;
 }
 
 int rule_set_read(RuleSet *s, const YamlNode *root, Error *e) {

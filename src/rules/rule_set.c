@@ -8,6 +8,7 @@ int rule_set_new(const Catalogue *c, RuleSet **ret) {
         if (!s)
                 return -ENOMEM;
         s->catalogue = c;
+        vocabulary_init(&s->words, c);
         for (size_t i = 0; i < VITALS_MAX; i++)
                 s->slot_of[i] = SLOT_NONE;
         *ret = s;
@@ -170,14 +171,12 @@ int rule_set_add_rule(RuleSet *s, const Rule *rule, Error *e) {
 }
 
 int rule_set_add_probe(RuleSet *s, const char *expression, size_t *ret, Error *e) {
-        Vocabulary words;
         Expression x;
         size_t offset;
 
         if (s->probe_count == PROBES_MAX)
                 return error_set(e, -ENOSPC, "more than %d expressions", PROBES_MAX);
-        vocabulary_init(&words, s->catalogue);
-        int r = expression_parse(expression, EXPRESSION_PROBE, &words, &x, &offset, e);
+        int r = expression_parse(expression, EXPRESSION_PROBE, &s->words, &x, &offset, e);
         if (r < 0)
                 return error_prefix(e, r, "at its character %zu", offset + 1);
         r = index_expression(s, &x, COUNT_NONE, e);

@@ -92,6 +92,7 @@ struct RuleSet {
         size_t probe_count;
         uint16_t slot_of[VITALS_MAX]; /* SLOT_NONE: nothing uses it */
         int64_t warmup_us, holding_us;
+        Vocabulary words; /* of the newest group; probes are read with it, too */
 };
 
 const Expression *rule_set_condition(const RuleSet *s, const Condition *c);

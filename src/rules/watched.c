@@ -1,7 +1,13 @@
 #include "rules/watched.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
+
+static_assert(sizeof(Watched) + sizeof(uint64_t) <= RULES_SUBJECT_BYTES, "as rules.h states it");
+static_assert(sizeof(Latest) + sizeof(HeapNode *) <= RULES_VITAL_BYTES, "as rules.h states it");
+static_assert(sizeof(Recent) + sizeof(HeapNode *) <= RULES_WINDOW_BYTES, "as rules.h states it");
+static_assert(sizeof(Member) + sizeof(HeapNode *) <= RULES_COUNT_BYTES, "as rules.h states it");
 
 Watched *watched_free(Watched *w) {
         if (!w)
@@ -54,10 +60,10 @@ int watched_new(const RuleSet *s, SubjectId subject, Watched **ret) {
         w->o2 = (double) NAN;
         w->recent_count = s->window_count;
         w->groups = calloc(s->group_count / 64 + 1, sizeof *w->groups);
-        w->latest = calloc(s->slot_count + 1, sizeof *w->latest);
-        w->recent = calloc(s->window_count + 1, sizeof *w->recent);
-        w->limits = calloc(s->limit_count + 1, sizeof *w->limits);
-        w->members = calloc(s->count_count + 1, sizeof *w->members);
+        w->latest = calloc(MAX(s->slot_count, (size_t) 1), sizeof *w->latest);
+        w->recent = calloc(MAX(s->window_count, (size_t) 1), sizeof *w->recent);
+        w->limits = calloc(MAX(s->limit_count, (size_t) 1), sizeof *w->limits);
+        w->members = calloc(MAX(s->count_count, (size_t) 1), sizeof *w->members);
         if (!w->groups || !w->latest || !w->recent || !w->limits || !w->members)
                 return -ENOMEM;
         for (size_t i = 0; i < s->slot_count; i++) {
@@ -183,8 +189,8 @@ void watched_forget(Watched *w, const RuleSet *s, TallyTable *t, Heap *timers) {
 
 size_t watched_memory(const Watched *w, const RuleSet *s) {
         size_t bytes = sizeof *w + (s->group_count / 64 + 1) * sizeof *w->groups +
-                       (s->slot_count + 1) * sizeof *w->latest + (s->window_count + 1) * sizeof *w->recent +
-                       (s->limit_count + 1) * sizeof *w->limits + (s->count_count + 1) * sizeof *w->members +
+                       s->slot_count * sizeof *w->latest + s->window_count * sizeof *w->recent +
+                       s->limit_count * sizeof *w->limits + s->count_count * sizeof *w->members +
                        watched_timers(s) * sizeof(HeapNode *);
 
         for (size_t i = 0; i < s->window_count; i++)

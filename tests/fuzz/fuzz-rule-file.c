@@ -2,31 +2,59 @@
 #include "../fuzz/fuzz.h"
 #include "rules/rules.h"
 
-static void ignore(void *userdata, const RuleOutcome *o) {
+static void summarise(void *userdata, const RuleOutcome *o) {
+        char text[ALERT_SUMMARY_MAX];
+
         (void) userdata;
-        (void) o;
+        if (o->summarise)
+                o->summarise(o, text);
 }
 
-static void run(const RuleSet *s, const Catalogue *c) {
-        _cleanup_(registry_freep) Registry *registry = NULL;
-        _cleanup_(rule_engine_freep) RuleEngine *e = NULL;
-        DeviceId device;
-        SubjectId subject;
+static void assign(Registry *r, const char *device, const char *name, SubjectId *ret) {
+        DeviceId d;
 
-        if (registry_new(&registry) < 0 || registry_add_unregistered(registry, "d", &device) < 0 ||
-                        registry_assign(registry, device, "p", SUBJECT_PATIENT, "Bed", 0, &subject) < 0 ||
-                        rule_engine_new(s, registry, ignore, NULL, &e) < 0)
+        if (registry_add_unregistered(r, device, &d) < 0 ||
+                        registry_assign(r, d, name, SUBJECT_PATIENT, "Bed", 0, ret) < 0)
                 abort();
+}
+
+static void read_all(RuleEngine *e, const Catalogue *c, SubjectId subject, int64_t now_us) {
         for (size_t v = 0; v < catalogue_count(c); v++) {
                 const Reading r = { .subject = subject,
                         .vital = (VitalId) v,
-                        .value = (double) v,
+                        .value = (double) ((int64_t) v + now_us % 50),
                         .device_time_us = TIME_NONE };
-                if (rule_engine_reading(e, &r, (int64_t) v) < 0)
+                if (rule_engine_reading(e, &r, now_us + (int64_t) v) < 0)
                         abort();
         }
-        while (rule_engine_deadline(e) != INT64_MAX)
-                rule_engine_tick(e, rule_engine_deadline(e), 0);
+}
+
+/* Two patients, one of whom moves to another ward; from a restart to when nothing is waited for any more. */
+static void run(const RuleSet *s, const Catalogue *c) {
+        _cleanup_(registry_freep) Registry *registry = NULL;
+        _cleanup_(rule_engine_freep) RuleEngine *e = NULL;
+        SubjectId subjects[2];
+
+        if (registry_new(&registry) < 0)
+                abort();
+        assign(registry, "d", "p", &subjects[0]);
+        assign(registry, "e", "q", &subjects[1]);
+        if (rule_engine_new(s, registry, summarise, NULL, &e) < 0 ||
+                        rule_engine_prime(e, subjects[0], 0, 50, -70 * USEC_PER_SEC) < 0)
+                abort();
+        for (int64_t now = -60 * USEC_PER_SEC; now < 60 * USEC_PER_SEC; now += 15 * USEC_PER_SEC) {
+                read_all(e, c, subjects[0], now);
+                read_all(e, c, subjects[1], now + 1000);
+        }
+        if (registry_set_attribute(registry, subjects[0], "ward", "7") < 0)
+                abort();
+        rule_engine_refresh(e, subjects[0], 61 * USEC_PER_SEC, 0);
+        rule_engine_forget(e, subjects[1]);
+        for (int64_t due; (due = rule_engine_deadline(e)) != INT64_MAX;) {
+                rule_engine_tick(e, due, 0);
+                if (rule_engine_deadline(e) <= due)
+                        abort();
+        }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -71,6 +71,48 @@ static void everything_that_a_rule_can_say(void **state) {
         assert_int_equal(r->for_us, 0);
         assert_int_equal(r->keep_firing_us, 0);
         assert_string_equal(r->summary, "");
+        assert_string_equal(r->labels, "");
+}
+
+/* What somebody has to have seen, and what comes back while it lasts. */
+static void latches_and_reraises_follow_from_the_priority(void **state) {
+        static const struct {
+                const char *keys;
+                bool latch;
+                int64_t reraise_minutes;
+        } cases[] = {
+                { "labels: {priority: high}", true, 30 },
+                { "labels: {priority: medium}", false, 30 },
+                { "labels: {priority: low}", false, 0 },
+                { "labels: {priority: technical}", false, 0 },
+                { "labels: {priority: high}, latch: false, reraise_after: 10m", false, 10 },
+                { "labels: {priority: low}, latch: true, reraise_after: 5m", true, 5 },
+                { "labels: {priority: high}, reraise_after: never", true, 0 },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                char text[256];
+
+                (void) snprintf(text, sizeof text,
+                                "groups: [{name: g, rules: [{alert: A, expr: hr > 1, %s}]}]\n",
+                                cases[i].keys);
+                _cleanup_(rule_set_freep) RuleSet *s = load(*state, text);
+                assert_int_equal(rule_set_rule(s, 0)->latch, cases[i].latch);
+                assert_int_equal(rule_set_rule(s, 0)->reraise_us,
+                                cases[i].reraise_minutes * 60 * USEC_PER_SEC);
+        }
+}
+
+static void labels_are_in_order_of_name(void **state) {
+        _cleanup_(rule_set_freep) RuleSet *s =
+                        load(*state, "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: hr > 1\n"
+                                     "    labels: {team: icu, floor: 3, priority: low, a_b: x:y.z}\n");
+        char value[NAME_MAX_LENGTH];
+
+        assert_string_equal(rule_set_rule(s, 0)->labels, "a_b=x:y.z,floor=3,team=icu");
+        assert_int_equal(rule_set_rule(s, 0)->priority, PRIORITY_LOW);
+        alert_label(rule_set_rule(s, 0)->labels, "floor", value);
+        assert_string_equal(value, "3");
 }
 
 static void an_empty_file_has_no_rules(void **state) {
@@ -254,28 +296,117 @@ static void whatever_decides_what_a_rule_does_is_in_its_hash(void **state) {
                 { "  match: {kind: patient}\n", RULE },
                 { "  match: {subject: patient}\n", RULE },
                 { "  match: {label: patient}\n", RULE },
+                { "  match: {attributes: {ward: 7}}\n", RULE },
+                { "  match: {attributes: {ward: 8}}\n", RULE },
+                { "  except: {attributes: {ward: 7}}\n", RULE },
                 { "  freshness: {hr: 1m1s}\n", RULE },
+                { "  assume: {hr: 60}\n", RULE },
+                { "  assume: {hr: 61}\n", RULE },
+                { "  limits: {low: 1}\n", "  - alert: A\n    expr: hr > low\n" },
+                { "  limits: {low: 2}\n", "  - alert: A\n    expr: hr > low\n" },
+                { "  limits: {low: 1}\n", RULE "    annotations: {summary: '{{ low }}'}\n" },
+                { "  limits: {low: 2}\n", RULE "    annotations: {summary: '{{ low }}'}\n" },
+                { "", RULE "    annotations: {summary: '{{ spo2 }}'}\n" },
+                { "  freshness: {spo2: 2m}\n", RULE "    annotations: {summary: '{{ spo2 }}'}\n" },
+                { "", RULE "    latch: true\n" },
+                { "", RULE "    reraise_after: never\n" },
+                { "", RULE "    reraise_after: 1m\n" },
+                { "", RULE "    labels: {team: icu}\n" },
+                { "", RULE "    labels: {team: ward}\n" },
+                { "", "  - alert: A\n    expr: count(hr > 1 by ward) > 1\n" },
+                { "  freshness: {hr: 2m}\n", "  - alert: A\n    expr: count(hr > 1 by ward) > 1\n" },
+                { "  freshness: {hr: 2m}\n", "  - alert: A\n    expr: news2() > 1\n" },
+                { "  assume: {acvpu: 0}\n", "  - alert: A\n    expr: news2() > 1\n" },
                 { "", RULE "  - alert: C\n    expr: hr > 1\n" },
         };
         static const struct {
                 const char *group, *rule;
         } same[] = {
                 { "  freshness: {hr: 60s, spo2: 1h}\n", RULE },
+                { "  assume: {acvpu: 0}\n", RULE },
+                { "", RULE "    latch: false\n    reraise_after: 30m\n" },
                 { "  match: {}\n", "  - expr: hr\n       >   1\n    labels: {priority: medium}\n    alert: "
                                    "A\n" },
         };
-        uint8_t first[32], h[32];
+        uint8_t first[32], h[32], seen[ELEMENTS(others)][32];
 
         hash_of(*state, "", RULE, first);
         for (size_t i = 0; i < ELEMENTS(others); i++) {
-                hash_of(*state, others[i].group, others[i].rule, h);
-                if (memcmp(first, h, sizeof h) == 0)
+                hash_of(*state, others[i].group, others[i].rule, seen[i]);
+                for (size_t j = 0; j < i; j++)
+                        if (memcmp(seen[i], seen[j], sizeof seen[i]) == 0)
+                                fail_msg("%s%s: the same hash as %s%s", others[i].group, others[i].rule,
+                                                others[j].group, others[j].rule);
+                if (memcmp(first, seen[i], sizeof first) == 0)
                         fail_msg("%s%s: the same hash", others[i].group, others[i].rule);
         }
         for (size_t i = 0; i < ELEMENTS(same); i++) {
                 hash_of(*state, same[i].group, same[i].rule, h);
                 assert_memory_equal(first, h, sizeof h);
         }
+}
+
+/* head, then n times what repeat makes of a number, then tail */
+typedef struct Huge {
+        const char *head, *repeat, *tail;
+        int n;
+        const char *message; /* NULL: it is accepted */
+} Huge;
+
+static void check_huge(const Catalogue *c, const Huge *g) {
+        const size_t size = 64 + (size_t) g->n * 128;
+        _cleanup_free_ char *text = malloc(size);
+        _cleanup_(rule_set_freep) RuleSet *s = NULL;
+        size_t used;
+        Error e = { "" };
+
+        assert_non_null(text);
+        used = (size_t) snprintf(text, size, "%s", g->head);
+        for (int i = 0; i < g->n; i++)
+                used += (size_t) snprintf(text + used, size - used, g->repeat, i, i + 1);
+        (void) snprintf(text + used, size - used, "%s", g->tail);
+        assert_int_equal(rule_set_new(c, &s), 0);
+        int r = read_text(s, text, &e);
+        if ((r < 0) != (g->message != NULL) || (g->message && !strstr(e.message, g->message)))
+                fail_msg("%d times %s: %s", g->n, g->repeat, r < 0 ? e.message : "accepted");
+}
+
+static void what_is_too_much_is_refused(void **state) {
+        static const char rule[] = "  - {alert: A%d, expr: hr > %d}\n";
+        static const char window[] = "  - {alert: A%d, expr: 'mean(hr, %ds) > 1'}\n";
+        static const char shared[] = "  - {alert: A%d, expr: 'mean(hr, 1m) > %d'}\n";
+        static const char across[] = "  - {alert: A%d, expr: count(hr > %d by ward) > 1}\n";
+        static const char group[] = "- {name: g%d, rules: [{alert: A%1$d, expr: hr > %d}]}\n";
+        static const char limit[] = "low%d: %d, ";
+        static const char limits[] =
+                        "- {name: g, limits: {l%d: %1$d}, rules: [{alert: A%1$d, expr: hr > l%1$d}]}\n";
+        static const Huge cases[] = {
+                { RULES, rule, "", 4096, NULL },
+                { RULES, rule, "", 4097, "r.yaml:4100:5: more than 4096 rules" },
+                { RULES, window, "", 256, NULL },
+                { RULES, window, "", 257,
+                                "more than 256 different windows (vital and duration) in all rules" },
+                { RULES, shared, "", 1000, NULL },
+                { RULES, across, "", 256, NULL },
+                { RULES, across, "", 257, "more than 256 counts across subjects in all rules" },
+                { "groups:\n", group, "", 1024, NULL },
+                { "groups:\n", group, "", 1025, "r.yaml:1026:3: more than 1024 groups" },
+                { "groups:\n- name: g\n  limits: {", limit, "}\n  rules: []\n", 33,
+                                "more than 32 limits in a group" },
+                { "groups:\n", limits, "", 256, NULL },
+                { "groups:\n", limits, "", 257, "more than 256 different limits in all rules" },
+                { RULES "  - {alert: A, expr: '", "hr > %d or ", "hr > 1'}\n", 100, NULL },
+                { RULES "  - {alert: A, expr: '", "hr > %d or ", "hr > 1'}\n", 1000,
+                                "r.yaml:4:23: longer than 2048 characters" },
+                { RULES "  - {alert: A, expr: '", "(", "hr > 1'}\n", 100,
+                                "r.yaml:4:55: nested deeper than 32 levels" },
+                { RULES "  - {alert: A, expr: hr > 1, annotations: {summary: '", "x%d", "'}}\n", 1000,
+                                "longer than 1023 bytes" },
+                { "groups: ", "[", "", 100, "nested deeper than 32" },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++)
+                check_huge(*state, &cases[i]);
 }
 
 static void the_default_rules_load(void **state) {
@@ -309,10 +440,13 @@ static void the_default_rules_load(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(everything_that_a_rule_can_say),
+                cmocka_unit_test(latches_and_reraises_follow_from_the_priority),
+                cmocka_unit_test(labels_are_in_order_of_name),
                 cmocka_unit_test(an_empty_file_has_no_rules),
                 cmocka_unit_test(mistakes_have_a_place),
                 cmocka_unit_test(names_are_unique_over_files),
                 cmocka_unit_test(whatever_decides_what_a_rule_does_is_in_its_hash),
+                cmocka_unit_test(what_is_too_much_is_refused),
                 cmocka_unit_test(the_default_rules_load),
         };
 
