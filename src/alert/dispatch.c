@@ -66,11 +66,17 @@ static int raised(Dispatch *d, Told *t, const AlertEvent *e, const Stamp *now) {
 
 /* Acknowledged or latched. */
 static void news(Dispatch *d, Told *t, const Stamp *now) {
+        const Telling what = { t->event.transition, 0 };
+
         t->dirty = true;
-        if (t->silenced)
+        if (!t->silenced) {
+                tell_known(d, t, what, now);
+        } else {
                 t->missed = true;
-        else
-                tell_known(d, t, (Telling){ t->event.transition, 0 }, now);
+                t->stale = 0;
+                for (unsigned r = 0; r < d->routing->receiver_count; r++)
+                        t->last[r] = what;
+        }
         escalation_schedule(d, t);
         told_changed(d, t);
 }
@@ -154,6 +160,7 @@ static void renumber(Told *t, const int of[static ROUTING_RECEIVERS_MAX]) {
         const Told old = *t;
 
         t->known = renumber_bits(old.known, of);
+        t->stale = renumber_bits(old.stale, of);
         t->waiting = renumber_bits(old.waiting, of);
         t->held = renumber_bits(old.held, of);
         for (size_t i = 0; i < ROUTING_RECEIVERS_MAX; i++)

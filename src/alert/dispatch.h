@@ -93,7 +93,7 @@ int dispatch_save(const Dispatch *d, const char *alert, CborWriter *w) _must_che
  * tick those who knew are told once more of its last transition, with the same key (the end may have come before they
  * were), and steps whose time has come meanwhile are taken. What waited for a group or a digest is told anew. One that is
  * resolved is told to those who knew, and forgotten. -EBADMSG: nobody knows of it, but it is followed; -EINVAL, -EEXIST,
- * -ENOMEM: it is not. */
+ * -ENOSPC, -ENOMEM: it is not. */
 int dispatch_restore(Dispatch *d, const AlertEvent *e, Bytes memory, const Stamp *now) _must_check_;
 
 /* Active and acknowledged alerts that a receiver was told of, for its refresh; oldest first. */

@@ -29,10 +29,11 @@ typedef struct Told {
         bool missed;        /* those who know were not told something because of a silence */
         bool retell;        /* restored: those who know are told once more with the next tick */
         bool silence_recorded, held_recorded;
-        bool dirty;                            /* to be saved */
-        unsigned known;                        /* was told */
-        unsigned waiting;                      /* will be told with its subject's group */
-        unsigned held;                         /* will be told in a digest */
+        bool dirty;       /* to be saved */
+        unsigned known;   /* was told */
+        unsigned stale;   /* was told, but nothing since it was raised again: last is of before */
+        unsigned waiting; /* will be told with its subject's group */
+        unsigned held;    /* will be told in a digest */
         Telling last[ROUTING_RECEIVERS_MAX];   /* the newest news for each, told or not */
         uint32_t place[ROUTING_RECEIVERS_MAX]; /* in each receiver's held list */
         struct Told *previous, *next;          /* of its subject's group, or of those that are over */

@@ -83,6 +83,7 @@ void escalation_run(Dispatch *d, Told *t, bool again, const Stamp *now) {
 void escalation_begin(Dispatch *d, Told *t, const Stamp *now) {
         t->raised_us = dispatch_mono(t->event.raised_us, now);
         t->steps = t->repeats = 0;
+        t->stale = t->known;
         t->missed = false;
         t->dirty = true;
         t->repeat_us = escalation_repeat(t, now);
@@ -114,7 +115,7 @@ static void tell_again(Dispatch *d, Told *t, const Stamp *now) {
                 return;
         }
         for (unsigned r = 0; r < d->routing->receiver_count; r++)
-                if (t->known & 1U << r)
+                if (t->known & ~t->stale & 1U << r)
                         tell(d, t, r, t->last[r], now);
 }
 

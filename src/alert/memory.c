@@ -4,7 +4,7 @@
  *      null), flags, [receiver, transition, step, ...]]
  *
  * with three items for each receiver that knows of it: its name's hash (names are too long for all of them), and the
- * last news for it. */
+ * last news for it; the transition is null where that is of before the alert was raised again. */
 #include <errno.h>
 
 #include "alert/dispatch_internal.h"
@@ -45,7 +45,10 @@ int dispatch_save(const Dispatch *d, const char *alert, CborWriter *w) {
         for (unsigned r = 0; r < d->routing->receiver_count; r++)
                 if (t->known & 1U << r) {
                         cbor_put_uint(w, receiver_hash(d->routing->receivers[r].name));
-                        cbor_put_uint(w, t->last[r].transition);
+                        if (t->stale & 1U << r)
+                                cbor_put_null(w);
+                        else
+                                cbor_put_uint(w, t->last[r].transition);
                         cbor_put_uint(w, t->last[r].step);
                 }
         return 0;
@@ -54,20 +57,23 @@ int dispatch_save(const Dispatch *d, const char *alert, CborWriter *w) {
 typedef struct Memory {
         int64_t time_us, repeat_us; /* repeat_us: after it was raised; INT64_MAX: never */
         uint64_t transition, steps, repeats, flags;
-        unsigned known;
+        unsigned known, stale;
         Telling last[ROUTING_RECEIVERS_MAX];
 } Memory;
 
 static int read_receiver(const Dispatch *d, CborReader *r, Memory *m) {
-        uint64_t hash, transition, step;
+        uint64_t hash, transition = TRANSITION_RAISED, step;
 
-        if (cbor_take_uint(r, &hash) < 0 || cbor_take_uint(r, &transition) < 0 ||
-                        cbor_take_uint(r, &step) < 0 || transition > TRANSITION_REPEATED ||
-                        step > UINT32_MAX)
+        if (cbor_take_uint(r, &hash) < 0)
+                return -EBADMSG;
+        bool stale = cbor_take_null(r) == 0;
+        if ((!stale && cbor_take_uint(r, &transition) < 0) || cbor_take_uint(r, &step) < 0 ||
+                        transition > TRANSITION_REPEATED || step > UINT32_MAX)
                 return -EBADMSG;
         for (unsigned i = 0; i < d->routing->receiver_count; i++)
                 if (receiver_hash(d->routing->receivers[i].name) == hash) {
                         m->known |= 1U << i;
+                        m->stale |= stale ? 1U << i : 0;
                         m->last[i] = (Telling){ (AlertTransition) transition, (uint32_t) step };
                 }
         return 0;
@@ -99,6 +105,7 @@ static void apply(Told *t, const Memory *m, const Stamp *now) {
         const AlertEvent *e = &t->event;
 
         t->known = m->known;
+        t->stale = m->stale;
         memcpy(t->last, m->last, sizeof t->last);
         t->reraised |= (m->flags & RERAISED) != 0;
         t->silence_recorded = (m->flags & SILENCE_RECORDED) != 0;
@@ -108,14 +115,13 @@ static void apply(Told *t, const Memory *m, const Stamp *now) {
                 /* older than the alert's last transition: that is the news now; raised again, it starts anew */
                 for (size_t i = 0; i < ROUTING_RECEIVERS_MAX; i++)
                         t->last[i] = (Telling){ e->transition, e->step };
-                if (e->transition == TRANSITION_RERAISED) {
-                        t->retell = false;
+                t->stale = e->transition == TRANSITION_RERAISED ? t->known : 0;
+                if (e->transition == TRANSITION_RERAISED)
                         return;
-                }
         }
         t->steps = (uint32_t) m->steps;
         t->repeats = (uint32_t) m->repeats;
-        if (escalation_repeat(t, now) != INT64_MAX &&
+        if (t->repeat_us != INT64_MAX && m->repeat_us != INT64_MAX &&
                         __builtin_add_overflow(t->raised_us, m->repeat_us, &t->repeat_us))
                 t->repeat_us = escalation_repeat(t, now);
 }
@@ -134,6 +140,8 @@ int dispatch_restore(Dispatch *d, const AlertEvent *e, Bytes memory, const Stamp
                 return -EINVAL;
         if (told_find(d, e->id))
                 return -EEXIST;
+        if (e->state == ALERT_RESOLVED && d->over.count >= ALERTS_MAX)
+                return -ENOSPC;
         int bad = memory.len > 0 ? read_memory(d, &reader, &m) : 0;
         if (e->state == ALERT_RESOLVED && (bad < 0 || m.known == 0))
                 return bad;

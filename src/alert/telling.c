@@ -125,6 +125,7 @@ void tell(Dispatch *d, Told *t, unsigned receiver, Telling news, const Stamp *no
         Priority priority = t->event.priority;
 
         t->last[receiver] = news;
+        t->stale &= ~(1U << receiver);
         t->dirty |= (t->known >> receiver & 1) != 0;
         if (priority == PRIORITY_HIGH) {
                 tell_forget(d, t, receiver);
@@ -165,16 +166,13 @@ static void give_up(Dispatch *d, Told *t, unsigned receiver) {
 }
 
 void tell_resolved(Dispatch *d, Told *t, const Stamp *now) {
-        told_list_add(&d->over, t);
-        for (unsigned r = 0; r < d->routing->receiver_count; r++) {
-                if (!(t->known & 1U << r)) {
+        for (unsigned r = 0; r < d->routing->receiver_count; r++)
+                if (!(t->known & 1U << r))
                         give_up(d, t, r);
-                        continue;
-                }
-                if (t->waiting & 1U << r)
+                else if (t->waiting & 1U << r)
                         group_leave(d, t, r);
-                tell(d, t, r, (Telling){ TRANSITION_RESOLVED, 0 }, now);
-        }
+        told_list_add(&d->over, t);
+        tell_known(d, t, (Telling){ TRANSITION_RESOLVED, 0 }, now);
         if (t->held == 0)
                 told_drop(d, t);
         if (d->over.count <= ALERTS_MAX)

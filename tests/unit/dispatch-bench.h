@@ -61,10 +61,12 @@ static inline void on_silence_over(void *userdata, const Silence *s) {
         b->silences_over++;
 }
 
-static inline Stamp stamp(double at) {
-        int64_t us = (int64_t) (at * (double) USEC_PER_SEC);
-
+static inline Stamp stamp_us(int64_t us) {
         return (Stamp){ .wall_us = WALL + us, .mono_us = us };
+}
+
+static inline Stamp stamp(double at) {
+        return stamp_us((int64_t) (at * (double) USEC_PER_SEC));
 }
 
 static inline int try_routing(Routing *r, const char *text, Error *e) {
@@ -188,8 +190,10 @@ static inline void tick(Bench *b, double at) {
 
 /* Ticks whenever something is due. */
 static inline void until(Bench *b, double at) {
-        for (int64_t next; (next = dispatch_deadline(b->dispatch)) <= stamp(at).mono_us;)
-                tick(b, (double) MAX(next, INT64_C(0)) / (double) USEC_PER_SEC);
+        for (int64_t next; (next = dispatch_deadline(b->dispatch)) <= stamp(at).mono_us;) {
+                Stamp now = stamp_us(MAX(next, INT64_C(0)));
+                dispatch_tick(b->dispatch, &now, 0);
+        }
 }
 
 static inline void silence_all(Bench *b, const char *id, const char *rule, double at, double end) {
