@@ -4,7 +4,7 @@
  * 256th of the window's length, by the clock, so that it does not matter with which value a window began: as long as
  * values come no faster than one a pane everything is exact; faster ones share a pane, and leave the window together,
  * up to a pane too late or too early. What was in the window before has no part in an answer, not even in its rounding:
- * who replays a length and a 256th of it gets the same answers again (but for the ewma).
+ * who replays a length and a 256th of it by the same clock gets the same answers again (but for the ewma).
  *
  * Each operation costs O(1) amortised, however many values there are: sums are kept by two stacks (nothing is ever
  * subtracted, so rounding does not build up). The values of a window that is asked for its median are kept sorted, at
