@@ -31,10 +31,7 @@ AlertManager *alert_manager_free(AlertManager *m) {
 
 /* --- outcomes of rules --- */
 
-/* What the newest outcome says of its alert, whatever it does to it. */
-static void note_outcome(Alert *a, const RuleOutcome *o, const AlertRule *rule) {
-        if (o->truth != TRUTH_UNKNOWN)
-                a->event.value = o->value;
+static void note_rule(Alert *a, const AlertRule *rule) {
         memcpy(a->event.rule_hash, rule->hash, sizeof a->event.rule_hash);
         a->reraise_us = rule->reraise_us;
         a->latch = rule->latch;
@@ -75,7 +72,8 @@ static int is_true(AlertManager *m, Alert *a, const RuleOutcome *o, const AlertR
                 if (r < 0 || !a)
                         return r;
         }
-        note_outcome(a, o, rule);
+        note_rule(a, rule);
+        a->event.value = o->value;
         if (may_be_raised(a))
                 describe(a, o, rule);
         if (is_new) {
@@ -93,7 +91,8 @@ static void is_false(
                 alert_drop(m, a);
                 return;
         }
-        note_outcome(a, o, rule);
+        note_rule(a, rule);
+        a->event.value = o->value;
         if (a->event.ended_us != TIME_NONE || a->false_us != TIME_NONE)
                 return;
         a->false_us = at->wall_us;
@@ -109,6 +108,11 @@ static void is_unknown(AlertManager *m, Alert *a, const Stamp *at) {
         }
 }
 
+/* Replayed, and on record since before the alert was raised: it tells nothing but what its rule is. */
+static bool is_from_before(const AlertManager *m, const Alert *a, const RuleOutcome *o) {
+        return alert_is_told(a) && alert_on_record(m, o->mono_us) && o->mono_us < a->raised_mono_us;
+}
+
 int alert_manager_outcome(AlertManager *m, const RuleOutcome *o, const AlertRule *rule, const Stamp *now) {
         const Stamp at = {
                 .wall_us = now->wall_us - (now->mono_us - o->mono_us),
@@ -119,8 +123,11 @@ int alert_manager_outcome(AlertManager *m, const RuleOutcome *o, const AlertRule
                 return 0;
         alert_run_timers(m, o->mono_us, now);
         Alert *a = alert_table_find(&m->table, alert_hash(rule->name, o->subject), rule->name, o->subject);
-        if (a && alert_is_told(a) && alert_on_record(m, o->mono_us) && o->mono_us < a->raised_mono_us)
+        if (a && is_from_before(m, a, o)) {
+                note_rule(a, rule);
+                is_unknown(m, a, &at);
                 return 0;
+        }
         switch (o->truth) {
         case TRUTH_TRUE:
                 return is_true(m, a, o, rule, &at);
@@ -130,7 +137,7 @@ int alert_manager_outcome(AlertManager *m, const RuleOutcome *o, const AlertRule
                 return 0;
         case TRUTH_UNKNOWN:
                 if (a) {
-                        note_outcome(a, o, rule);
+                        note_rule(a, rule);
                         is_unknown(m, a, &at);
                 }
                 return 0;

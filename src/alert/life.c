@@ -27,16 +27,25 @@ static void make_id(const AlertManager *m, AlertEvent *e) {
                 (void) snprintf(e->id + 2 * i, 3, "%02x", h.bytes[i]);
 }
 
-static bool is_recent(const AlertManager *m, const char *id) {
-        for (size_t i = 0; i < RECENT_MAX; i++)
-                if (streq(m->recent[i], id))
-                        return true;
-        return false;
+/* since, or a microsecond after the newest alert of the rule and subject that is over and had it, or was moved on from it. */
+static int64_t unused_since(const AlertManager *m, uint32_t hash, SubjectId subject, int64_t since_us) {
+        int64_t unused_us = since_us;
+
+        for (size_t i = 0; i < m->recent_count; i++) {
+                const RecentAlert *r = &m->recent[i];
+                if (r->hash == hash && r->subject == subject && r->since_us >= since_us &&
+                                r->since_us - since_us < RECENT_SPAN_US)
+                        unused_us = MAX(unused_us, r->since_us + 1);
+        }
+        return unused_us;
 }
 
-static void remember(AlertManager *m, const char *id) {
-        memcpy(m->recent[m->recent_next], id, ALERT_ID_MAX);
+static void remember(AlertManager *m, const Alert *a) {
+        m->recent[m->recent_next] = (RecentAlert){
+                .hash = a->hash, .subject = a->event.subject, .since_us = a->event.since_us
+        };
         m->recent_next = (m->recent_next + 1) % RECENT_MAX;
+        m->recent_count = MIN(m->recent_count + 1, (size_t) RECENT_MAX);
 }
 
 /* --- the alerts that there are --- */
@@ -113,8 +122,8 @@ int alert_begin(AlertManager *m, AlertEvent *e, const char *rule, const Stamp *a
         *ret = NULL;
         if (!make_room(m, e->priority, at))
                 return 0;
-        for (make_id(m, e); is_recent(m, e->id); make_id(m, e))
-                e->since_us++;
+        e->since_us = unused_since(m, alert_hash(rule, e->subject), e->subject, e->since_us);
+        make_id(m, e);
         return alert_add(m, e, ret);
 }
 
@@ -142,7 +151,7 @@ static void tell(AlertManager *m, Alert *a, AlertTransition t, AlertState state,
 
 void alert_drop(AlertManager *m, Alert *a) {
         if (alert_is_spent(a))
-                remember(m, a->event.id);
+                remember(m, a);
         detach(m, a);
         free(a);
 }
@@ -162,25 +171,31 @@ void alert_raise(AlertManager *m, Alert *a, const Stamp *at) {
 
 void alert_resolve(AlertManager *m, Alert *a, int64_t wall_us, const char *note) {
         detach(m, a);
-        remember(m, a->event.id);
+        remember(m, a);
         if (a->event.ended_us == TIME_NONE)
                 a->event.ended_us = a->false_us;
         tell(m, a, TRANSITION_RESOLVED, ALERT_RESOLVED, wall_us, note);
         free(a);
 }
 
-/* The condition is over. One that was told as latched already, and was true again too soon to be told, just goes on. */
+/* It was told as latched already, was true again too soon to be told, and is over once more. */
+static bool ends_untold(const Alert *a) {
+        return a->false_us != TIME_NONE && a->event.state == ALERT_ACTIVE && a->latch && a->latched;
+}
+
+/* The condition is over. */
 static void end(AlertManager *m, Alert *a, int64_t wall_us) {
+        bool untold = ends_untold(a);
+
         if (a->event.state == ALERT_ACKNOWLEDGED || !a->latch) {
                 alert_resolve(m, a, wall_us, "");
                 return;
         }
+        a->latched = true;
         a->event.ended_us = a->false_us;
         a->false_us = TIME_NONE;
-        if (a->latched)
-                return;
-        a->latched = true;
-        tell(m, a, TRANSITION_LATCHED, ALERT_ACTIVE, wall_us, "");
+        if (!untold)
+                tell(m, a, TRANSITION_LATCHED, ALERT_ACTIVE, wall_us, "");
 }
 
 void alert_acknowledge(AlertManager *m, Alert *a, const char *who, const char *note, const Stamp *now) {
@@ -196,7 +211,7 @@ void alert_acknowledge(AlertManager *m, Alert *a, const char *who, const char *n
 /* --- time --- */
 
 static void come_due(AlertManager *m, Alert *a, const Stamp *at) {
-        if (alert_is_told(a) && alert_on_record(m, at->mono_us)) {
+        if (alert_is_told(a) && !ends_untold(a) && alert_on_record(m, at->mono_us)) {
                 /* it would be on record: rules or clocks are not what they were */
                 heap_set(&m->timers, &a->timer, m->recorded_us + 1);
                 return;

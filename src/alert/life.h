@@ -4,7 +4,18 @@
 #include "alert/alert.h"
 #include "alert/table.h"
 
-enum { PRIORITY_COUNT = PRIORITY_HIGH + 1, RECENT_MAX = 64 };
+enum {
+        PRIORITY_COUNT = PRIORITY_HIGH + 1,
+        RECENT_MAX = 64,
+        RECENT_SPAN_US = 1000, /* how far since is moved on at most from what the device says */
+};
+
+/* An alert that is over: another one with its since would have its id. */
+typedef struct RecentAlert {
+        uint32_t hash; /* of rule and subject */
+        SubjectId subject;
+        int64_t since_us;
+} RecentAlert;
 
 /* Alerts of one priority, ordered by when they began. */
 typedef struct AlertList {
@@ -20,8 +31,8 @@ struct AlertManager {
         Heap timers;
         uint64_t begun; /* timers that run out together do so in this order */
         uint64_t shed;
-        char recent[RECENT_MAX][ALERT_ID_MAX]; /* ids of the newest that are over, a ring */
-        size_t recent_next;
+        RecentAlert recent[RECENT_MAX]; /* a ring of the newest */
+        size_t recent_next, recent_count;
         int64_t recorded_us; /* monotonic: while readings are replayed, what they do up to then is on record; else INT64_MIN */
 };
 

@@ -27,7 +27,6 @@ int alert_manager_restore(AlertManager *m, const AlertEvent *event, int64_t offs
         a->raised_mono_us = raised_us;
         a->acknowledged_mono_us = told_us;
         a->latched = !acknowledged && e.ended_us != TIME_NONE;
-        a->latch = a->latched;
         if (acknowledged && e.ended_us != TIME_NONE) {
                 /* the end came between its last two events */
                 a->false_us = e.ended_us;

@@ -228,6 +228,16 @@ static void raised_again_it_is_nobodys(void **state) {
         assert_int_equal(e->raised_us, stamp(25).wall_us);
 }
 
+static void latched_and_true_again_it_says_what_is_now(void **state) {
+        Bench *b = *state;
+
+        play(b, &latching, "0T 5F", 0);
+        assert_string_equal(b->events[1].summary, "value 1");
+        b->count = 0;
+        is(b, &latching, b->p1, TRUTH_TRUE, 77, 99);
+        assert_string_equal(event(b, "Latching", TRANSITION_RERAISED, 99)->summary, "value 77");
+}
+
 static void the_summary_is_of_the_last_truth_before_it_is_raised(void **state) {
         Bench *b = *state;
 
@@ -328,6 +338,7 @@ int main(void) {
                 CASE(an_event_is_whole),
                 CASE(the_end_is_when_it_became_false),
                 CASE(raised_again_it_is_nobodys),
+                CASE(latched_and_true_again_it_says_what_is_now),
                 CASE(the_summary_is_of_the_last_truth_before_it_is_raised),
                 CASE(an_acknowledgement_is_of_an_alert_that_waits_for_one),
                 CASE(the_end_comes_before_an_acknowledgement_that_is_later),
