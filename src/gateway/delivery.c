@@ -81,6 +81,7 @@ int delivery_queue_add(DeliveryQueue *q, const Notice *n, size_t max, int64_t no
                 return -ENOMEM;
         d->notice = *n;
         d->queued_us = now_us;
+        d->refusals = 0;
         if (n->count > 0)
                 memcpy(d->alerts, n->alerts, n->count * sizeof d->alerts[0]);
         d->notice.alerts = d->alerts;
@@ -97,6 +98,30 @@ void delivery_queue_expire(
                 else
                         give_up(q, i, "expired", fn, userdata);
         }
+}
+
+static bool same_alert(const Delivery *a, const Delivery *b) {
+        for (size_t i = 0; i < a->notice.count; i++)
+                for (size_t j = 0; j < b->notice.count; j++)
+                        if (streq(a->alerts[i].id, b->alerts[j].id))
+                                return true;
+        return false;
+}
+
+void delivery_queue_step_back(DeliveryQueue *q) {
+        Delivery *refused = q->items[0];
+
+        refused->refusals++;
+        if (q->count < 2 || same_alert(refused, q->items[1]))
+                return;
+        q->items[0] = q->items[1];
+        q->items[1] = refused;
+}
+
+void delivery_queue_drop_refused(DeliveryQueue *q, unsigned refusals, DeliveryDroppedFn fn, void *userdata) {
+        for (size_t i = q->count; i-- > first_waiting(q);)
+                if (q->items[i]->refusals >= refusals)
+                        give_up(q, i, "refused", fn, userdata);
 }
 
 Delivery *delivery_queue_take(DeliveryQueue *q) {

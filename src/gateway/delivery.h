@@ -6,6 +6,7 @@
 typedef struct Delivery {
         Notice notice; /* its alerts are the delivery's own */
         int64_t queued_us;
+        unsigned refusals; /* by the plugin, as something that an operator has to change */
         AlertEvent alerts[];
 } Delivery;
 
@@ -26,6 +27,10 @@ int delivery_queue_add(DeliveryQueue *q, const Notice *n, size_t max, int64_t no
 /* Gives up what is older than expire_us and not of high priority. */
 void delivery_queue_expire(
                 DeliveryQueue *q, int64_t expire_us, int64_t now_us, DeliveryDroppedFn fn, void *userdata);
+/* The first was refused: it lets the second go first, unless that is about the same alert. */
+void delivery_queue_step_back(DeliveryQueue *q);
+/* Gives up what was refused as often as that, others being taken: it is the notice's own fault. */
+void delivery_queue_drop_refused(DeliveryQueue *q, unsigned refusals, DeliveryDroppedFn fn, void *userdata);
 /* The first is done: the caller frees it. */
 Delivery *delivery_queue_take(DeliveryQueue *q);
 bool delivery_queue_has(const DeliveryQueue *q, const char *alert);

@@ -14,6 +14,8 @@
 enum {
         RETRY_MIN_US = 500000,
         RETRY_MAX_US = 60000000,
+        REFUSED_MIN_US = 10000000, /* what an operator has to change first is tried again seldom */
+        REFUSALS_MAX = 3,          /* of one notice, while others are taken */
         REFRESH_US = 60000000,
         REFRESH_SOON_US = 5000000, /* after one that failed or gave way to a notice */
 };
@@ -75,8 +77,12 @@ static void failed(Receiver *r, int result, const json_t *reply) {
         char alert[ALERT_NAME_MAX];
         Stamp now = gateway_now(g);
 
+        int64_t shortest = result == -EINVAL ? REFUSED_MIN_US : RETRY_MIN_US;
+
+        if (result == -EINVAL)
+                delivery_queue_step_back(&r->queue);
         r->failed++;
-        r->backoff_us = MIN(MAX(r->backoff_us * 2, (int64_t) RETRY_MIN_US), (int64_t) RETRY_MAX_US);
+        r->backoff_us = MIN(MAX(r->backoff_us * 2, shortest), (int64_t) RETRY_MAX_US);
         r->retry_us = now.mono_us + r->backoff_us;
         (void) snprintf(r->reason, sizeof r->reason, "%s", text ? text : strerror(-result));
         log_message(LOG_WARNING,
@@ -97,6 +103,7 @@ static void succeeded(Receiver *r) {
         r->backoff_us = 0;
         r->reason[0] = '\0';
         record(r, &d->notice, TRANSITION_DELIVERED, "");
+        delivery_queue_drop_refused(&r->queue, REFUSALS_MAX, given_up, r);
         alert_name(r, alert);
         alert_manager_clear(g->alerts, alert, &now);
 }
@@ -128,15 +135,24 @@ static void end_refresh(Receiver *r, int64_t wait_us) {
         r->refresh_us = now.mono_us + wait_us;
 }
 
+/* A notice can go now. */
+static bool has_notice(const Receiver *r) {
+        return r->queue.count > 0 && r->retry_us == 0;
+}
+
 static void on_refreshed(void *userdata, Worker *w, int result, const json_t *reply) {
         Receiver *r = userdata;
+        const char *text = reply ? json_string_value(json_object_get(reply, "error")) : NULL;
         (void) w;
-        (void) reply;
 
         r->refreshing = false;
         if (r->owner->closing)
                 return;
-        if (result < 0 || r->queue.count > 0)
+        if (result < 0) {
+                (void) snprintf(r->reason, sizeof r->reason, "%s", text ? text : strerror(-result));
+                log_warning("%s: what is active could not be told anew: %s", r->config->name, r->reason);
+        }
+        if (result < 0 || has_notice(r))
                 end_refresh(r, REFRESH_SOON_US);
         else if (r->refreshed == json_array_size(r->refresh))
                 end_refresh(r, REFRESH_US);
@@ -172,7 +188,7 @@ static void send_notice(Receiver *r) {
 static void send_next(Receiver *r) {
         if (r->queue.in_flight || r->refreshing || worker_state(r->worker) != WORKER_READY)
                 return;
-        if (r->queue.count > 0 && r->retry_us == 0)
+        if (has_notice(r))
                 send_notice(r);
         else if (r->refresh)
                 send_refresh(r);
@@ -230,7 +246,7 @@ void receivers_tick(Receivers *rs, const Stamp *now) {
                 delivery_queue_expire(&r->queue, expire_us, now->mono_us, given_up, r);
                 if (r->retry_us != 0 && now->mono_us >= r->retry_us)
                         r->retry_us = 0;
-                if (!r->refresh && now->mono_us >= r->refresh_us && r->queue.count == 0 &&
+                if (!r->refresh && now->mono_us >= r->refresh_us && !has_notice(r) &&
                                 worker_state(r->worker) == WORKER_READY && worker_refreshes(r->worker))
                         begin_refresh(r);
                 send_next(r);

@@ -120,6 +120,35 @@ static void what_is_too_old_is_given_up_but_not_what_is_high(void **state) {
         delivery_queue_done(&q);
 }
 
+static void a_notice_that_is_refused_lets_others_go_first(void **state) {
+        DeliveryQueue q = { 0 };
+        Dropped dropped = { 0 };
+
+        add(&q, "a", TRANSITION_RAISED, PRIORITY_HIGH, 0, &dropped);
+        delivery_queue_step_back(&q);
+        expect_keys(&q, (const char *const[]){ "a:raised", NULL });
+        add(&q, "a", TRANSITION_ESCALATED, PRIORITY_HIGH, 0, &dropped);
+        delivery_queue_step_back(&q); /* but not one about the same alert */
+        expect_keys(&q, (const char *const[]){ "a:raised", "a:escalated", NULL });
+        delivery_queue_done(&q);
+
+        add(&q, "a", TRANSITION_RAISED, PRIORITY_HIGH, 0, &dropped);
+        add(&q, "b", TRANSITION_RAISED, PRIORITY_HIGH, 0, &dropped);
+        add(&q, "c", TRANSITION_RAISED, PRIORITY_HIGH, 0, &dropped);
+        delivery_queue_step_back(&q);
+        expect_keys(&q, (const char *const[]){ "b:raised", "a:raised", "c:raised", NULL });
+        free(delivery_queue_take(&q));
+        delivery_queue_step_back(&q);
+        free(delivery_queue_take(&q)); /* c is taken: that a was not is its own fault */
+        delivery_queue_drop_refused(&q, 3, note_dropped, &dropped);
+        expect_keys(&q, (const char *const[]){ "a:raised", NULL });
+        delivery_queue_drop_refused(&q, 2, note_dropped, &dropped);
+        assert_int_equal(q.count, 0);
+        assert_string_equal(dropped.key, "a:raised");
+        assert_string_equal(dropped.why, "refused");
+        delivery_queue_done(&q);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(they_leave_in_order),
@@ -127,6 +156,7 @@ int main(void) {
                 cmocka_unit_test(a_repetition_replaces_the_one_before),
                 cmocka_unit_test(beyond_the_limit_the_oldest_of_the_lowest_priority_goes),
                 cmocka_unit_test(what_is_too_old_is_given_up_but_not_what_is_high),
+                cmocka_unit_test(a_notice_that_is_refused_lets_others_go_first),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
