@@ -98,7 +98,7 @@ static void make_facts(Run *r) {
                          pace = (uint64_t[]){ 3, 10, 60 }[roll(r, 3)];
                 Truth truth = TRUTH_FALSE;
 
-                for (int64_t tick = 0; tick < SECONDS * 10; tick += 1 + (int64_t) roll(r, pace)) {
+                for (int64_t tick = 0; tick < INT64_C(10) * SECONDS; tick += 1 + (int64_t) roll(r, pace)) {
                         if (roll(r, dwell) == 0)
                                 truth = (Truth[]){ TRUTH_FALSE, TRUTH_TRUE, TRUTH_FALSE, TRUTH_TRUE,
                                         TRUTH_UNKNOWN }[roll(r, 5)];
