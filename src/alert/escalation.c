@@ -119,6 +119,17 @@ static void tell_again(Dispatch *d, Told *t, const Stamp *now) {
                         tell(d, t, r, t->last[r], now);
 }
 
+/* Once for all repetitions whose time is over. */
+static void repeat(Dispatch *d, Told *t, const Stamp *now) {
+        const int64_t every_us = period(t);
+
+        if (every_us == 0 || t->repeat_us > now->mono_us)
+                return;
+        remind(d, t, t->known & escalation_wanted(d, t->event.priority), now);
+        t->repeat_us += every_us * ((now->mono_us - t->repeat_us) / every_us + 1);
+        t->dirty = true;
+}
+
 static void wake(Dispatch *d, Told *t, const Stamp *now) {
         if (t->retell)
                 tell_again(d, t, now);
@@ -128,11 +139,7 @@ static void wake(Dispatch *d, Told *t, const Stamp *now) {
         }
         if (t->event.state == ALERT_ACTIVE && !silencing_begin(d, t, now)) {
                 escalation_run(d, t, false, now);
-                if (t->repeat_us <= now->mono_us) {
-                        remind(d, t, t->known & escalation_wanted(d, t->event.priority), now);
-                        t->repeat_us += period(t) * ((now->mono_us - t->repeat_us) / period(t) + 1);
-                        t->dirty = true;
-                }
+                repeat(d, t, now);
         }
         escalation_schedule(d, t);
         told_changed(d, t);

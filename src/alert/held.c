@@ -6,7 +6,7 @@
 
 #include "alert/dispatch_internal.h"
 
-static const int64_t minute_us = 60 * USEC_PER_SEC, day_us = 24 * 60 * 60 * USEC_PER_SEC;
+static const int64_t minute_us = 60 * USEC_PER_SEC, day_us = 86400 * USEC_PER_SEC;
 
 /* --- quiet hours --- */
 

@@ -7,7 +7,7 @@
 #define MINUTE (60 * SECOND)
 #define DAY    (86400 * SECOND)
 
-enum { DAY_MINUTES = 24 * 60, KIND_COUNT = SUBJECT_GROUP + 1, PRIORITY_COUNT = PRIORITY_HIGH + 1 };
+enum { KIND_COUNT = SUBJECT_GROUP + 1, PRIORITY_COUNT = PRIORITY_HIGH + 1 };
 
 /* More often than that, a repetition is no reminder but an alarm tone. */
 static const int64_t repeat_min_us = 10 * USEC_PER_SEC;
@@ -262,16 +262,19 @@ static int read_routes(Routing *r, int64_t repeat_us, const YamlNode *list, Erro
 
 /* --- alerts --- */
 
+static int digits(const char *text) {
+        return (text[0] - '0') * 10 + text[1] - '0';
+}
+
+/* "22:00" */
 static int read_minute(const YamlNode *n, const char *what, int *ret, Error *e) {
         const char *text = yaml_text(n);
-        unsigned hour, minute;
-        char rest;
 
-        if (!text || strlen(text) != 5 || strspn(text, "0123456789:") != 5 ||
-                        sscanf(text, "%2u:%2u%c", &hour, &minute, &rest) != 2 || hour > 23 || minute > 59)
+        if (!text || strlen(text) != 5 || strspn(text, "0123456789") != 2 || text[2] != ':' ||
+                        strspn(text + 3, "0123456789") != 2 || digits(text) > 23 || digits(text + 3) > 59)
                 return yaml_error(n, e, -EINVAL, "%s: '%.20s': expected a time of day such as 22:00", what,
                                 text ? text : "");
-        *ret = (int) (hour * 60 + minute);
+        *ret = digits(text) * 60 + digits(text + 3);
         return 0;
 }
 

@@ -28,8 +28,9 @@ Told *told_find(const Dispatch *d, const char *id) {
 }
 
 static int grow(ToldTable *table) {
-        ToldTable bigger = { .count = table->count, .room = MAX(table->room * 2, (size_t) ROOM_MIN) };
+        ToldTable bigger = *table;
 
+        bigger.room = MAX(table->room * 2, (size_t) ROOM_MIN);
         bigger.chains = calloc(bigger.room, sizeof(Told *));
         bigger.order = calloc(bigger.room, sizeof(Told *));
         if (!bigger.chains || !bigger.order) {

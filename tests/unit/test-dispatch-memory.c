@@ -380,7 +380,7 @@ static void ward_run(Ward *w, uint32_t seed, unsigned kills) {
                 if (kills > 0 && (other >> 16) % kills == 0)
                         ward_kill(w, other >> 20);
         }
-        ward_until(w, at_us + 2 * 3600 * USEC_PER_SEC);
+        ward_until(w, at_us + 7200 * USEC_PER_SEC);
 }
 
 static int by_time(const void *a, const void *b) {

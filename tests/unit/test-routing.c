@@ -25,8 +25,8 @@ static void everything_that_can_be_said(void **state) {
         const Route *first = &r.routes[0];
         assert_int_equal(r.route_count, 3);
         assert_int_equal(r.group_interval_us, 45 * USEC_PER_SEC);
-        assert_int_equal(r.expire_us, 12 * 3600 * USEC_PER_SEC);
-        assert_int_equal(r.silence_max_us, 8 * 3600 * USEC_PER_SEC);
+        assert_int_equal(r.expire_us, 43200 * USEC_PER_SEC);
+        assert_int_equal(r.silence_max_us, 28800 * USEC_PER_SEC);
         assert_int_equal(r.quiet.from_min, 22 * 60 + 30);
         assert_int_equal(r.quiet.to_min, 6 * 60 + 5);
         assert_int_equal(r.quiet.priority, PRIORITY_MEDIUM);
