@@ -74,12 +74,13 @@ static void summarise(const RuleOutcome *o, char ret[static ALERT_SUMMARY_MAX]) 
         template_render(&rule->summary, &f, ret);
 }
 
-static void tell(const RuleEngine *e, const Watched *w, RuleOutcome *o) {
+static void tell(const RuleEngine *e, const Watched *w, const RuleOutcome *o) {
         const Telling t = { .engine = e, .watched = w };
+        RuleOutcome told = *o;
 
-        o->summarise = e->set->rules[o->rule].summary.count > 0 ? summarise : NULL;
-        o->context = &t;
-        e->fn(e->userdata, o);
+        told.summarise = e->set->rules[o->rule].summary.count > 0 ? summarise : NULL;
+        told.context = &t;
+        e->fn(e->userdata, &told);
 }
 
 static uint32_t part_of(const RuleSet *s, uint32_t count) {

@@ -126,7 +126,8 @@ int64_t index_reach(const Expression *x) {
 
         for (size_t i = 0; i < x->count; i++)
                 if (x->ops[i].code == OP_WINDOW) {
-                        int64_t us = x->ops[i].age_us * statistic(x->ops[i].which)->reach;
+                        int64_t us = x->ops[i].age_us * statistic(x->ops[i].which)->reach +
+                                     x->ops[i].age_us / WINDOW_PANES_MAX;
                         reach_us = MAX(reach_us, us);
                 }
         return reach_us;

@@ -59,7 +59,7 @@ const char *token_nearest_keyword(const char *word) {
         char small[WORD_MAX];
         size_t n = 0;
 
-        for (; word[n] && n < sizeof small - 1; n++)
+        for (; n < sizeof small - 1 && word[n]; n++)
                 small[n] = (char) tolower((unsigned char) word[n]);
         small[n] = '\0';
         for (size_t i = 0; i < ELEMENTS(keywords); i++)

@@ -253,8 +253,8 @@ static int note_age(Parser *p, const Operands *o) {
         const Op *number = left->code == OP_AGE ? right : left;
         if (age->code != OP_AGE || number->code != OP_NUMBER)
                 return 0;
-        if (number->number < (double) (AGE_MIN / USEC_PER_SEC) ||
-                        number->number > (double) (AGE_MAX / USEC_PER_SEC)) {
+        double us = number->number * (double) USEC_PER_SEC;
+        if (us < (double) AGE_MIN || us > (double) AGE_MAX) {
                 (void) error_set(p->e, -EINVAL,
                                 "age() is in seconds: expected a number from 1 to 604800 (7d)");
                 return parser_fail(p, number == right ? o->right : o->left);

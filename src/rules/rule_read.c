@@ -5,7 +5,7 @@
 
 enum { RULE_LABELS_MAX = 6 }; /* beside the priority */
 
-#define RERAISE_DEFAULT (30 * 60 * USEC_PER_SEC)
+#define RERAISE_DEFAULT (INT64_C(1800) * USEC_PER_SEC)
 
 typedef struct RuleText {
         char *name;

@@ -74,8 +74,9 @@ void rule_engine_forget(RuleEngine *e, SubjectId subject);
 void rule_engine_refresh(RuleEngine *e, SubjectId subject, int64_t now_us, int64_t wall_us);
 
 /* After a restart: the last value of a vital, seen at seen_us (monotonic, may be negative), before the readings that are
- * replayed. Nothing is evaluated, but time that passes counts the subject in rules across subjects from then on. Until
- * then the value is unknown, so a value from within the time that is replayed does no harm. A vital that no rule uses is nothing. -ENOMEM, -EINVAL as rule_engine_reading(). */
+ * replayed. Nothing is evaluated, but rules across subjects count it once time has passed until then. Before that it is
+ * unknown: a value that came while what is replayed was going on does no harm. A vital that no rule uses is nothing.
+ * -ENOMEM, -EINVAL, -ENOSPC as rule_engine_reading(). */
 int rule_engine_prime(
                 RuleEngine *e, SubjectId subject, VitalId vital, double value, int64_t seen_us) _must_check_;
 /* The last values, for the next restart: each subject's of each vital that rules use. */

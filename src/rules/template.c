@@ -195,6 +195,7 @@ int template_parse(const char *text, Vocabulary *vocabulary, bool across, Templa
                 Error *e) {
         TemplateParser p = { .words = vocabulary, .across = across, .offset = ret_offset, .e = e };
 
+        *ret_offset = 0;
         if (strlen(text) >= TEMPLATE_LENGTH_MAX) {
                 (void) error_set(e, -EINVAL, "longer than %d bytes", TEMPLATE_LENGTH_MAX - 1);
                 return fail(&p, 0);

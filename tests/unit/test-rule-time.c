@@ -172,12 +172,12 @@ static void the_horizon_is_what_windows_and_durations_need(void **state) {
         } cases[] = {
                 { "{alert: A, expr: hr > 1}", 0, 0 },
                 { "{alert: A, expr: 'absent(hr, 7d)', for: 10s, keep_firing_for: 5s}", 0, 10 },
-                { "{alert: A, expr: 'mean(hr, 10m) > max(hr, 1m)'}", 600, 600 },
-                { "{alert: A, expr: 'mean(hr, 10m) > 1'}, {alert: B, expr: hr > 1, keep_firing_for: 20m}",
-                                600, 1800 },
-                { "{alert: A, expr: 'ewma(hr, 10m) > 1'}", 3000, 3000 },
-                { "{alert: A, expr: 'count(mean(hr, 10m) > 1 by ward, 1h) > 1', for: 1m}", 4200, 4260 },
-                { "{alert: A, expr: hr > 1, annotations: {summary: '{{ min(hr, 5m) }}'}}", 300, 300 },
+                { "{alert: A, expr: 'mean(hr, 256s) > max(hr, 1m)'}", 257, 257 },
+                { "{alert: A, expr: 'mean(hr, 256s) > 1'}, {alert: B, expr: hr > 1, keep_firing_for: 20m}",
+                                257, 1457 },
+                { "{alert: A, expr: 'ewma(hr, 256s) > 1'}", 1281, 1281 },
+                { "{alert: A, expr: 'count(mean(hr, 256s) > 1 by ward, 1h) > 1', for: 1m}", 3857, 3917 },
+                { "{alert: A, expr: hr > 1, annotations: {summary: '{{ min(hr, 512s) }}'}}", 514, 514 },
         };
 
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
@@ -223,7 +223,7 @@ static void the_memory_of_a_subject_is_bounded(void **state) {
         size_t state_bytes = RULES_SUBJECT_BYTES + 4 * RULES_VITAL_BYTES + 2 * RULES_WINDOW_BYTES +
                              RULES_LIMIT_BYTES;
         assert_true(rule_engine_memory(b->engine) > state_bytes);
-        assert_true(rule_engine_memory(b->engine) <= state_bytes + 2 * RULES_WINDOW_MAX_BYTES);
+        assert_true(rule_engine_memory(b->engine) <= state_bytes + (size_t) 2 * RULES_WINDOW_MAX_BYTES);
         size_t p1 = rule_engine_memory(b->engine);
         reading(b, b->p2, "rr", 16, 7200);
         assert_int_equal(rule_engine_memory(b->engine) - p1, state_bytes);
