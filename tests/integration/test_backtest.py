@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -301,3 +302,16 @@ def test_formats_of_public_recordings_are_known(pattern):
     assert (status, err) == (0, "")
     total = rows(out)[-1]
     assert total["subjects"] == len(files) and total["values"]["hr"] > 40 and total["days"] > 0
+
+
+@needs_data
+def test_the_tables_of_the_documentation_can_be_made(folder):
+    document = folder / "backtest.md"
+    document.write_text((TOP / "docs/backtest.md").read_text())
+    done = subprocess.run([TOP / "tests/backtest/burden.py", "--wardstone", program("wardstone"), "--update", document],
+                          env={**os.environ, "WARDSTONE_DATA": str(DATA)}, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    before, tables, after = re.split("<!-- /?burden -->\n", document.read_text())
+    assert before.endswith("\n\n") and "Sources:" in after
+    assert "31 recordings, 0.17 days." in tables and "240 recordings, 465 days." in tables
+    assert tables.count("| **all** |") == 2 and "80 of the 240 stays came to sepsis." in tables

@@ -1,8 +1,11 @@
 """test-rules: tests of rules, run in virtual time."""
 
+import re
+
 import pytest
 
 from test_cli_offline import run
+from ward import TOP
 
 pytestmark = pytest.mark.short
 
@@ -178,3 +181,15 @@ def test_mistakes_of_the_rules_are_shown_too(check, folder):
     status, _, err = run("test-rules", folder / "tests.yaml")
     assert status == 1 and err.startswith(f"{folder}/rules.yaml:8:22: ") and "^" in err
     assert "did you mean 'spo2_low'" in err
+
+
+def test_the_example_of_the_documentation(folder):
+    section = (TOP / "docs/rules.md").read_text().split("## Testing rules")[1]
+    example = re.search(r"```yaml\n(rule_files:.*?)```", section, re.DOTALL).group(1)
+    failed = re.search(r"```\n(FAILED .*?)```", section, re.DOTALL).group(1)
+    (folder / "adult-vitals.yaml").write_text(RULES)
+    (folder / "tests.yaml").write_text(example)
+    assert run("test-rules", folder / "tests.yaml")[0] == 0
+    other = example.replace("45s", "44s").replace("      - {at: 1m20s, alert: SpO2Low, state: resolved}\n", "")
+    (folder / "tests.yaml").write_text(other)
+    assert run("test-rules", folder / "tests.yaml")[1] == failed.replace("tests.yaml", f"{folder}/tests.yaml")
