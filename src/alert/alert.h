@@ -66,9 +66,10 @@ int64_t alert_manager_deadline(const AlertManager *m); /* monotonic us; INT64_MA
 
 /* Over a restart: an active, latched or acknowledged alert as the store kept it, its last event of those that change it.
  * No event is made. raised_us and time_us are wall time, offset_us is what to subtract for monotonic time; an acknowledged
- * one is raised again `reraise_after` after its time_us. What its rule says is known with the first outcome. -EINVAL,
- * -ENOSPC, -EEXIST, -ENOMEM. */
-int alert_manager_restore(AlertManager *m, const AlertEvent *event, int64_t offset_us) _must_check_;
+ * one is raised again `reraise_after` after its time_us. rule: as in force now, NULL where there is none any more.
+ * -EINVAL, -ENOSPC, -EEXIST, -ENOMEM. */
+int alert_manager_restore(AlertManager *m, const AlertEvent *event, const AlertRule *rule,
+                int64_t offset_us) _must_check_;
 /* Then the readings of the last while are replayed between these two. What they did to alerts up to recorded_us (the
  * monotonic time of the newest recorded entry) is on record and not told again: only what was pending and which
  * `keep_firing_for` was running is found out. What runs out later, also while nobody watched, is told with its time.

@@ -2,7 +2,8 @@
 
 #include "alert/life.h"
 
-int alert_manager_restore(AlertManager *m, const AlertEvent *event, int64_t offset_us) {
+int alert_manager_restore(
+                AlertManager *m, const AlertEvent *event, const AlertRule *rule, int64_t offset_us) {
         bool acknowledged = event->state == ALERT_ACKNOWLEDGED;
         AlertEvent e = *event;
         int64_t raised_us, told_us;
@@ -26,6 +27,8 @@ int alert_manager_restore(AlertManager *m, const AlertEvent *event, int64_t offs
                 return r;
         a->raised_mono_us = raised_us;
         a->acknowledged_mono_us = told_us;
+        a->reraise_us = rule ? rule->reraise_us : 0;
+        a->latch = rule && rule->latch;
         a->latched = !acknowledged && e.ended_us != TIME_NONE;
         if (acknowledged && e.ended_us != TIME_NONE) {
                 /* the end came between its last two events */
@@ -45,7 +48,19 @@ void alert_manager_replay_begin(AlertManager *m, int64_t recorded_us) {
                 }
 }
 
+/* An acknowledged one of which no outcome has told meanwhile waits to be raised again all the same. */
+static void hold_acknowledged(AlertManager *m) {
+        for (size_t p = 0; p < PRIORITY_COUNT; p++)
+                for (Alert *a = m->lists[p].oldest; a; a = a->newer)
+                        if (a->event.state == ALERT_ACKNOWLEDGED && a->reraise_us > 0 &&
+                                        a->timer.place == 0 && a->event.ended_us == TIME_NONE)
+                                heap_set(&m->timers, &a->timer,
+                                                MAX(a->acknowledged_mono_us + a->reraise_us,
+                                                                m->recorded_us + 1));
+}
+
 void alert_manager_replay_end(AlertManager *m, const Stamp *now) {
+        hold_acknowledged(m);
         alert_manager_tick(m, now);
         m->recorded_us = INT64_MIN;
 }

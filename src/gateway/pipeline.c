@@ -284,6 +284,16 @@ static void validate_samples(Gateway *g, const Frame *f, const Arrival *arrival)
                 note_quarantine(g, f, worst, verdict_name(worst), &arrival->stamp);
 }
 
+/* What was due before the moment comes first: an entry of that time says that it was told. */
+static void run_what_was_due(Gateway *g, const Stamp *now) {
+        const Stamp before = {
+                .wall_us = now->wall_us - 1, .mono_us = now->mono_us - 1, .synchronised = now->synchronised
+        };
+
+        rule_engine_tick(g->engine, before.mono_us, before.wall_us);
+        alert_manager_tick(g->alerts, &before);
+}
+
 static void handle_frame(void *userdata, Source *s, const Frame *f) {
         Gateway *g = userdata;
         Pipeline *p = &g->pipeline;
@@ -293,6 +303,7 @@ static void handle_frame(void *userdata, Source *s, const Frame *f) {
         };
 
         p->now = arrival.stamp;
+        run_what_was_due(g, &p->now);
         const Device *device = registry_find_device(g->registry, f->device);
         if (!device || !device->registered) {
                 p->verdicts[VERDICT_UNKNOWN_DEVICE]++;

@@ -217,7 +217,8 @@ static int restore_alert(void *userdata, const char *key, Bytes value) {
                 return r;
         if (event.state == ALERT_RESOLVED)
                 return tell_resolved(g, &event, &reader);
-        r = alert_manager_restore(g->alerts, &event, now->wall_us - now->mono_us);
+        r = alert_manager_restore(g->alerts, &event, rule_set_find_alert(g->config->rules, event.rule),
+                        now->wall_us - now->mono_us);
         return r < 0 ? r : dispatch_restore(g->dispatch, &event, memory, now);
 }
 

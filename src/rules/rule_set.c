@@ -202,6 +202,12 @@ size_t rule_set_count(const RuleSet *s) {
         return s->count;
 }
 
+const AlertRule *rule_set_find_alert(const RuleSet *s, const char *name) {
+        const Rule *rule = rule_set_find(s, name);
+
+        return rule ? &rule->alert : NULL;
+}
+
 const AlertRule *rule_set_rule(const RuleSet *s, uint32_t i) {
         return &s->rules[i].alert;
 }

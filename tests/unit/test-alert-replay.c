@@ -80,7 +80,7 @@ static void bench_restore(Bench *b) {
                         if (strcmp(b->events[k].id, b->events[i].id) == 0)
                                 newest = k;
                 if (newest == i && b->events[i].state != ALERT_RESOLVED)
-                        assert_int_equal(alert_manager_restore(b->manager, &b->events[i], WALL), 0);
+                        assert_int_equal(alert_manager_restore(b->manager, &b->events[i], NULL, WALL), 0);
         }
         assert_int_equal(b->count, told);
 }
@@ -139,7 +139,7 @@ static void a_restored_alert_goes_on(void **state) {
         is(b, &low, b->p1, TRUTH_TRUE, 5, 0);
         AlertEvent raised = *event(b, "Low", TRANSITION_RAISED, 0);
         bench_restart(b);
-        assert_int_equal(alert_manager_restore(b->manager, &raised, WALL), 0);
+        assert_int_equal(alert_manager_restore(b->manager, &raised, NULL, WALL), 0);
         nothing(b);
         assert_int_equal(active(b), 1);
         is(b, &low, b->p1, TRUTH_TRUE, 5, 100);
@@ -155,29 +155,29 @@ static void what_makes_no_sense_is_refused(void **state) {
 
         is(b, &low, b->p1, TRUTH_TRUE, 5, 0);
         AlertEvent raised = *event(b, "Low", TRANSITION_RAISED, 0), e;
-        assert_int_equal(alert_manager_restore(b->manager, &raised, WALL), -EEXIST);
+        assert_int_equal(alert_manager_restore(b->manager, &raised, NULL, WALL), -EEXIST);
         bench_restart(b);
         e = raised;
         e.state = ALERT_RESOLVED;
-        assert_int_equal(alert_manager_restore(b->manager, &e, WALL), -EINVAL);
+        assert_int_equal(alert_manager_restore(b->manager, &e, NULL, WALL), -EINVAL);
         e.state = ALERT_PENDING;
-        assert_int_equal(alert_manager_restore(b->manager, &e, WALL), -EINVAL);
+        assert_int_equal(alert_manager_restore(b->manager, &e, NULL, WALL), -EINVAL);
         e = raised;
         e.subject = 12345;
-        assert_int_equal(alert_manager_restore(b->manager, &e, WALL), -EINVAL);
+        assert_int_equal(alert_manager_restore(b->manager, &e, NULL, WALL), -EINVAL);
         e = raised;
         e.raised_us = INT64_MIN + 1;
-        assert_int_equal(alert_manager_restore(b->manager, &e, WALL), -EINVAL);
+        assert_int_equal(alert_manager_restore(b->manager, &e, NULL, WALL), -EINVAL);
         e = raised;
         e.time_us = INT64_MIN + 1;
-        assert_int_equal(alert_manager_restore(b->manager, &e, WALL), -EINVAL);
+        assert_int_equal(alert_manager_restore(b->manager, &e, NULL, WALL), -EINVAL);
         e = raised;
         memset(e.rule, 'r', sizeof e.rule);
-        assert_int_equal(alert_manager_restore(b->manager, &e, WALL), -EINVAL);
+        assert_int_equal(alert_manager_restore(b->manager, &e, NULL, WALL), -EINVAL);
         assert_int_equal(active(b), 0);
         e = raised;
         e.raised_us = TIME_NONE; /* ledgers did not always keep it */
-        assert_int_equal(alert_manager_restore(b->manager, &e, WALL), 0);
+        assert_int_equal(alert_manager_restore(b->manager, &e, NULL, WALL), 0);
 }
 
 static void the_end_may_have_come_between_acknowledged_and_resolved(void **state) {
@@ -191,7 +191,7 @@ static void the_end_may_have_come_between_acknowledged_and_resolved(void **state
         AlertEvent acknowledged = b->events[2];
         bench_restart(b);
         b->count = 0;
-        assert_int_equal(alert_manager_restore(b->manager, &acknowledged, WALL), 0);
+        assert_int_equal(alert_manager_restore(b->manager, &acknowledged, NULL, WALL), 0);
         alert_manager_replay_begin(b->manager, stamp(20).mono_us);
         alert_manager_replay_end(b->manager, &now);
         assert_int_equal(b->count, 1);
@@ -201,11 +201,29 @@ static void the_end_may_have_come_between_acknowledged_and_resolved(void **state
         assert_string_equal(b->events[0].who, "uid:1000");
 }
 
+static void a_silent_one_that_was_acknowledged_is_raised_again(void **state) {
+        Bench *b = *state;
+        Stamp now = stamp(30);
+        AlertRule r = low;
+
+        r.reraise_us = 50 * S;
+        play(b, &r, "1T 10A", 0);
+        AlertEvent acknowledged = *event(b, "Low", TRANSITION_ACKNOWLEDGED, 10);
+        bench_restart(b);
+        b->count = 0;
+        assert_int_equal(alert_manager_restore(b->manager, &acknowledged, &r, WALL), 0);
+        alert_manager_replay_begin(b->manager, stamp(20).mono_us);
+        alert_manager_replay_end(b->manager, &now);
+        assert_int_equal(b->count, 0);
+        tick(b, 99); /* no outcome ever since */
+        (void) event(b, "Low", TRANSITION_RERAISED, 60);
+}
+
 /* Back from the store where each of its times is an hour ahead: the clock was set back. */
 static void restore_ahead(Bench *b, const AlertEvent *e) {
         bench_restart(b);
         b->count = 0;
-        assert_int_equal(alert_manager_restore(b->manager, e, WALL - 3600 * S), 0);
+        assert_int_equal(alert_manager_restore(b->manager, e, NULL, WALL - 3600 * S), 0);
         alert_manager_replay_begin(b->manager, stamp(20).mono_us);
 }
 
@@ -242,7 +260,7 @@ static void what_was_before_it_was_raised_does_not_end_it(void **state) {
         play(b, &low, "5F 10T", 0);
         AlertEvent raised = *event(b, "Low", TRANSITION_RAISED, 10);
         bench_restart(b);
-        assert_int_equal(alert_manager_restore(b->manager, &raised, WALL), 0);
+        assert_int_equal(alert_manager_restore(b->manager, &raised, NULL, WALL), 0);
         alert_manager_replay_begin(b->manager, stamp(20).mono_us);
         play(b, &low, "5F", 0);
         alert_manager_replay_end(b->manager, &now);
@@ -351,8 +369,8 @@ static void what_would_have_ended_ends_after_what_is_recorded(void **state) {
         AlertEvent first = b->events[0], second = b->events[1];
         b->count = 0;
         bench_restart(b);
-        assert_int_equal(alert_manager_restore(b->manager, &first, WALL), 0);
-        assert_int_equal(alert_manager_restore(b->manager, &second, WALL), 0);
+        assert_int_equal(alert_manager_restore(b->manager, &first, NULL, WALL), 0);
+        assert_int_equal(alert_manager_restore(b->manager, &second, NULL, WALL), 0);
         keeping.keep_firing_us = 5 * S;
         alert_manager_replay_begin(b->manager, stamp(60).mono_us);
         is(b, &low, b->p1, TRUTH_FALSE, 1, 20);
@@ -374,7 +392,7 @@ static void restore_many(Bench *b, AlertEvent *e, int count) {
         for (int i = 0; i < count; i++) {
                 (void) snprintf(e->rule, sizeof e->rule, "R%d", i);
                 (void) snprintf(e->id, sizeof e->id, "%032d", i);
-                assert_int_equal(alert_manager_restore(b->manager, e, WALL), 0);
+                assert_int_equal(alert_manager_restore(b->manager, e, NULL, WALL), 0);
         }
 }
 
@@ -409,7 +427,7 @@ static void what_is_restored_is_not_shed_for_what_is_replayed(void **state) {
         assert_int_equal(b->events[1].transition, TRANSITION_RAISED);
         assert_int_equal(b->events[1].subject, b->p2);
         assert_int_equal(alert_manager_shed(b->manager), 1);
-        assert_int_equal(alert_manager_restore(b->manager, &e, WALL), -ENOSPC);
+        assert_int_equal(alert_manager_restore(b->manager, &e, NULL, WALL), -ENOSPC);
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, bench_setup, bench_teardown)
@@ -420,6 +438,7 @@ int main(void) {
                 CASE(a_restored_alert_goes_on),
                 CASE(what_makes_no_sense_is_refused),
                 CASE(the_end_may_have_come_between_acknowledged_and_resolved),
+                CASE(a_silent_one_that_was_acknowledged_is_raised_again),
                 CASE(an_alert_from_the_future_goes_on_from_what_is_recorded),
                 CASE(what_was_before_it_was_raised_does_not_end_it),
                 CASE(a_since_is_not_used_twice),
