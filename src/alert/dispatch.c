@@ -72,7 +72,6 @@ static void news(Dispatch *d, Told *t, const Stamp *now) {
         if (!t->silenced) {
                 tell_known(d, t, what, now);
         } else {
-                t->missed = true;
                 t->stale = 0;
                 for (unsigned r = 0; r < d->routing->receiver_count; r++)
                         t->last[r] = what;

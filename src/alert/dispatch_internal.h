@@ -26,7 +26,6 @@ typedef struct Told {
         uint32_t repeats;   /* likewise */
         bool reraised;      /* raised again at least once: keys say which time it is */
         bool silenced;      /* now: nothing is told but its end */
-        bool missed;        /* those who know were not told something because of a silence */
         bool retell;        /* restored: those who know are told once more with the next tick */
         bool silence_recorded, held_recorded;
         bool dirty;       /* to be saved */
@@ -149,6 +148,7 @@ void group_renumber(Dispatch *d, const int of[static ROUTING_RECEIVERS_MAX]);
 void group_done(Dispatch *d);
 
 /* --- held.c --- */
+/* Whether quiet hours hold it back, where it is below high. */
 bool held_is_quiet(const Dispatch *d, Priority priority);
 /* Holds it back where it is below high priority and has to wait. */
 bool held_put(Dispatch *d, Told *t, unsigned receiver, const Stamp *now);

@@ -84,7 +84,6 @@ void escalation_begin(Dispatch *d, Told *t, const Stamp *now) {
         t->raised_us = dispatch_mono(t->event.raised_us, now);
         t->steps = t->repeats = 0;
         t->stale = t->known;
-        t->missed = false;
         t->dirty = true;
         t->repeat_us = escalation_repeat(t, now);
         if (!silencing_begin(d, t, now))
@@ -110,10 +109,8 @@ void escalation_schedule(Dispatch *d, Told *t) {
 /* Restored: they may not have had it before the end. */
 static void tell_again(Dispatch *d, Told *t, const Stamp *now) {
         t->retell = false;
-        if (t->event.state != ALERT_RESOLVED && silencing_begin(d, t, now)) {
-                t->missed = true;
+        if (t->event.state != ALERT_RESOLVED && silencing_begin(d, t, now))
                 return;
-        }
         for (unsigned r = 0; r < d->routing->receiver_count; r++)
                 if (t->known & ~t->stale & 1U << r)
                         tell(d, t, r, t->last[r], now);

@@ -76,8 +76,10 @@ void group_told(Dispatch *d, const Told *t, unsigned receiver, const Stamp *now)
         Group *g = group_of(d, t->event.subject);
 
         /* what waits already is not put off once more */
-        if (g->count[receiver] == 0)
-                g->until_us[receiver] = now->mono_us + d->routing->group_interval_us;
+        if (g->count[receiver] > 0)
+                return;
+        g->until_us[receiver] = now->mono_us + d->routing->group_interval_us;
+        g->over[receiver] = 0;
 }
 
 void group_over(Dispatch *d, const Told *t, unsigned receiver) {

@@ -21,8 +21,7 @@ void held_quiet(Dispatch *d, const Stamp *now) {
 }
 
 bool held_is_quiet(const Dispatch *d, Priority priority) {
-        return d->quiet_until_us != INT64_MIN && priority <= d->routing->quiet.priority &&
-               priority < PRIORITY_HIGH;
+        return d->quiet_until_us != INT64_MIN && priority <= d->routing->quiet.priority;
 }
 
 /* --- rates --- */

@@ -29,10 +29,10 @@ static void end(Dispatch *d, Told *t, const Stamp *now) {
                 escalation_run(d, t, true, now);
                 t->repeat_us = escalation_repeat(t, now);
                 t->dirty = true;
-        } else if (t->missed) {
+        } else {
+                /* acknowledged meanwhile */
                 tell_known(d, t, (Telling){ t->event.transition, 0 }, now);
         }
-        t->missed = false;
         escalation_schedule(d, t);
         told_changed(d, t);
 }

@@ -134,7 +134,7 @@ void tell(Dispatch *d, Told *t, unsigned receiver, Telling news, const Stamp *no
         }
         if ((t->waiting | t->held) & 1U << receiver)
                 return;
-        if (is_raising(news.transition) && !held_is_quiet(d, priority) && group_wait(d, t, receiver, now))
+        if (is_raising(news.transition) && group_wait(d, t, receiver, now))
                 return;
         if (held_put(d, t, receiver, now))
                 return;
@@ -151,7 +151,6 @@ void tell_known(Dispatch *d, Told *t, Telling news, const Stamp *now) {
 }
 
 void tell_withdraw(Dispatch *d, Told *t) {
-        t->missed |= ((t->waiting | t->held) & t->known) != 0;
         for (unsigned r = 0; r < d->routing->receiver_count; r++)
                 tell_forget(d, t, r);
 }

@@ -91,6 +91,29 @@ static void what_ends_in_its_group_is_only_counted(void **state) {
         assert_int_equal(dispatch_deadline(b->dispatch), stamp(900).mono_us);
         until(b, 100);
         nobody(b);
+        /* and not by a later one */
+        raise_alert(b, "g", 1, PRIORITY_LOW, 100);
+        raise_alert(b, "h", 1, PRIORITY_LOW, 101);
+        until(b, 130);
+        told(b, NURSE, "g:raised");
+        told(b, NURSE, "h:raised");
+}
+
+static void an_interval_ends_when_it_was_to_end(void **state) {
+        Bench *b = *state;
+
+        route(b, GROUPING);
+        raise_alert(b, "a", 1, PRIORITY_MEDIUM, 0);
+        raise_alert(b, "b", 1, PRIORITY_MEDIUM, 1);
+        raise_alert(b, "h", 1, PRIORITY_HIGH, 20);
+        told(b, NURSE, "a:raised");
+        told(b, NURSE, "h:raised");
+        /* its time is over, but the timer is late: the next one joins it */
+        raise_alert(b, "c", 1, PRIORITY_MEDIUM, 30.001);
+        nobody(b);
+        assert_int_equal(dispatch_deadline(b->dispatch), stamp(30).mono_us);
+        until(b, 31);
+        told_several(b, NURSE, NOTICE_GROUP, 2, 0);
 }
 
 static void what_waits_in_a_group_is_told_as_it_stands(void **state) {
@@ -179,6 +202,68 @@ static void beyond_the_rate_there_is_a_digest(void **state) {
         is_held(b, NURSE, 0, 3);
 }
 
+static void what_comes_before_its_digest_joins_it(void **state) {
+        Bench *b = *state;
+
+        limited(b, ALONE, 1);
+        raise_alert(b, "a", 1, PRIORITY_LOW, 0);
+        told(b, NURSE, "a:raised");
+        raise_alert(b, "b", 1, PRIORITY_LOW, 1);
+        raise_alert(b, "c", 1, PRIORITY_MEDIUM, 60);
+        nobody(b);
+        tick(b, 60);
+        told_several(b, NURSE, NOTICE_DIGEST, 2, 0);
+}
+
+static void what_ends_in_any_order_is_counted(void **state) {
+        Bench *b = *state;
+        AlertEvent events[5];
+
+        limited(b, ALONE, 1);
+        raise_alert(b, "x", 1, PRIORITY_LOW, 0);
+        told(b, NURSE, "x:raised");
+        for (unsigned i = 0; i < ELEMENTS(events); i++)
+                events[i] = raise_alert(b, (char[]){ (char) ('a' + i), '\0' }, 1, PRIORITY_LOW, 1);
+        change(b, &events[0], TRANSITION_RESOLVED, 2);
+        change(b, &events[4], TRANSITION_RESOLVED, 2);
+        change(b, &events[3], TRANSITION_RESOLVED, 2);
+        is_held(b, NURSE, 2, 5);
+        until(b, 60);
+        told_several(b, NURSE, NOTICE_DIGEST, 2, 3);
+        assert_string_equal(b->alerts[b->seen - 1].id, "b");
+}
+
+static void held_is_on_record_once_an_alert(void **state) {
+        Bench *b = *state;
+
+        route(b, "alerts: {group_interval: 0s}\nroutes: [{steps: [{notify: [nurse, doctor]}]}]\n");
+        for (unsigned r = 0; r < ELEMENTS(receiver_names); r++) {
+                b->routing->receivers[r].rate_notices = 1;
+                b->routing->receivers[r].rate_per_us = 60 * USEC_PER_SEC;
+        }
+        raise_alert(b, "a", 1, PRIORITY_LOW, 0);
+        raise_alert(b, "b", 1, PRIORITY_LOW, 1);
+        recorded(b, "b", TRANSITION_HELD);
+        no_record(b);
+}
+
+static void one_that_becomes_high_waits_no_longer(void **state) {
+        Bench *b = *state;
+
+        limited(b, ALONE, 1);
+        raise_alert(b, "a", 1, PRIORITY_LOW, 0);
+        told(b, NURSE, "a:raised");
+        AlertEvent e = raise_alert(b, "b", 1, PRIORITY_LOW, 1);
+        is_held(b, NURSE, 1, 1);
+        /* its rule was changed */
+        e.priority = PRIORITY_HIGH;
+        change(b, &e, TRANSITION_RERAISED, 2);
+        told(b, NURSE, "b:reraised-1699920002000000");
+        is_held(b, NURSE, 0, 1);
+        until(b, 120);
+        nobody(b);
+}
+
 static void nothing_of_high_priority_ever_waits(void **state) {
         Bench *b = *state;
 
@@ -223,6 +308,9 @@ static void those_who_knew_are_told_of_an_end_that_was_held(void **state) {
         assert_int_equal(told(b, NURSE, "a:resolved")->kind, NOTICE_DIGEST);
         is_held(b, NURSE, 0, 1);
         assert_int_equal(dispatch_deadline(b->dispatch), INT64_MAX);
+        uint8_t byte;
+        CborWriter w = cbor_writer(&byte, sizeof byte);
+        assert_int_equal(dispatch_save(b->dispatch, "a", &w), -ENOENT);
 }
 
 static void a_digest_that_only_counts_has_a_key_of_its_own(void **state) {
@@ -393,6 +481,11 @@ int main(void) {
                                 one_that_is_raised_again_waits_too_but_its_end_does_not, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_large_group_is_told_in_parts, setup, teardown),
                 cmocka_unit_test_setup_teardown(beyond_the_rate_there_is_a_digest, setup, teardown),
+                cmocka_unit_test_setup_teardown(an_interval_ends_when_it_was_to_end, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_comes_before_its_digest_joins_it, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_ends_in_any_order_is_counted, setup, teardown),
+                cmocka_unit_test_setup_teardown(held_is_on_record_once_an_alert, setup, teardown),
+                cmocka_unit_test_setup_teardown(one_that_becomes_high_waits_no_longer, setup, teardown),
                 cmocka_unit_test_setup_teardown(nothing_of_high_priority_ever_waits, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                                 those_who_knew_are_told_of_an_end_that_was_held, setup, teardown),

@@ -134,6 +134,82 @@ static void news_that_is_newer_than_the_memory_is_told(void **state) {
         nobody(b);
 }
 
+static void raised_again_only_its_steps_are_told(void **state) {
+        Bench *b = *state;
+
+        route(b, STEPS);
+        AlertEvent e = raise_alert(b, "a", 1, PRIORITY_HIGH, 0);
+        until(b, 60);
+        b->seen = b->told;
+        Memory before = save(b, "a");
+        change(b, &e, TRANSITION_RERAISED, 70);
+        told(b, NURSE, "a:reraised-1699920070000000");
+        told(b, MQTT, "a:reraised-1699920070000000");
+        Memory after = save(b, "a");
+        /* the charge nurse knows of it, but has heard nothing of it since; whether that was saved yet or not */
+        for (unsigned i = 0; i < 2; i++) {
+                restart(b);
+                restore(b, &e, i == 0 ? &before : &after, 80);
+                tick(b, 80);
+                told(b, NURSE, "a:reraised-1699920070000000");
+                told(b, MQTT, "a:reraised-1699920070000000");
+                nobody(b);
+        }
+        change(b, &e, TRANSITION_RESOLVED, 90);
+        told(b, NURSE, "a:resolved");
+        told(b, CHARGE, "a:resolved");
+        told(b, MQTT, "a:resolved");
+        nobody(b);
+}
+
+static void what_a_silence_kept_back_is_told_after_a_restart(void **state) {
+        Bench *b = *state;
+
+        route(b, STEPS);
+        AlertEvent e = raise_alert(b, "a", 1, PRIORITY_HIGH, 0);
+        until(b, 60);
+        b->seen = b->told;
+        silence_all(b, "s", "", 61, 100);
+        change(b, &e, TRANSITION_RERAISED, 70);
+        change(b, &e, TRANSITION_ACKNOWLEDGED, 80);
+        Memory m = save(b, "a");
+        nobody(b);
+        /* the silence ends meanwhile */
+        restart(b);
+        restore(b, &e, &m, 200);
+        tick(b, 200);
+        told(b, NURSE, "a:acknowledged-1699920070000000");
+        told(b, CHARGE, "a:acknowledged-1699920070000000");
+        told(b, MQTT, "a:acknowledged-1699920070000000");
+        nobody(b);
+}
+
+static void nothing_is_on_record_twice(void **state) {
+        Bench *b = *state;
+
+        route(b, STEPS);
+        b->routing->receivers[MQTT] = (RoutingReceiver){ "mqtt", PRIORITY_TECHNICAL, 1, 3600000000 };
+        b->routing->receivers[NURSE].min_priority = PRIORITY_HIGH;
+        b->routing->receivers[CHARGE].min_priority = PRIORITY_HIGH;
+        AlertEvent x = raise_alert(b, "x", 1, PRIORITY_LOW, 0);
+        change(b, &x, TRANSITION_ACKNOWLEDGED, 0);
+        AlertEvent e = raise_alert(b, "a", 1, PRIORITY_LOW, 1);
+        until(b, 70);
+        b->seen = b->told;
+        recorded(b, "x", TRANSITION_HELD);
+        recorded(b, "a", TRANSITION_HELD);
+        recorded(b, "a", TRANSITION_ESCALATED);
+        no_record(b);
+        Memory m = save(b, "a");
+        restart(b);
+        raise_alert(b, "y", 1, PRIORITY_LOW, 80);
+        raise_alert(b, "z", 1, PRIORITY_LOW, 80);
+        recorded(b, "z", TRANSITION_HELD);
+        restore(b, &e, &m, 80);
+        tick(b, 80);
+        no_record(b);
+}
+
 static void an_end_is_told_to_those_who_knew_and_forgotten(void **state) {
         const Memory none = { 0 };
         Bench *b = *state;
@@ -494,6 +570,10 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(receivers_are_known_by_name, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_damaged_memory_makes_nobody_know, setup, teardown),
                 cmocka_unit_test_setup_teardown(an_alert_can_come_back_silenced, setup, teardown),
+                cmocka_unit_test_setup_teardown(raised_again_only_its_steps_are_told, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                                what_a_silence_kept_back_is_told_after_a_restart, setup, teardown),
+                cmocka_unit_test_setup_teardown(nothing_is_on_record_twice, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                                 kills_change_nothing_but_that_keys_come_again, setup, teardown),
                 cmocka_unit_test_setup_teardown(

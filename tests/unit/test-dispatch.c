@@ -108,7 +108,10 @@ static void raised_again_it_starts_from_the_first_step_with_keys_of_its_own(void
         until(b, 400);
         told(b, NURSE, "a:escalated-3-1699920100000000");
         told(b, DOCTOR, "a:escalated-3-1699920100000000");
-        change(b, &e, TRANSITION_RESOLVED, 401);
+        until(b, 1000);
+        for (unsigned r = 0; r < ELEMENTS(receiver_names); r++)
+                told(b, r, "a:repeated-1-1699920100000000");
+        change(b, &e, TRANSITION_RESOLVED, 1001);
         for (unsigned r = 0; r < ELEMENTS(receiver_names); r++)
                 told(b, r, "a:resolved");
         nobody(b);
@@ -368,6 +371,103 @@ static void what_was_held_for_a_receiver_that_is_gone_is_gone(void **state) {
         assert_int_equal(held, 0);
 }
 
+/* The routing with its receivers the other way round, of which only the first `count` are left. */
+static void turn_round(Bench *b, unsigned count) {
+        *b->other = *b->routing;
+        for (unsigned r = 0; r < count; r++)
+                b->other->receivers[r] = b->routing->receivers[3 - r];
+        b->other->receiver_count = count;
+}
+
+static void what_waits_survives_a_reload(void **state) {
+        Bench *b = *state;
+        Stamp now = stamp(3);
+        AlertEvent events[4];
+
+        route(b, "alerts: {repeat: 0s}\n");
+        for (unsigned r = 0; r < 4; r++)
+                b->routing->receivers[r] =
+                                (RoutingReceiver){ receiver_names[r], PRIORITY_TECHNICAL, 1, 3600000000 };
+        for (unsigned i = 0; i < 4; i++)
+                events[i] = raise_alert(b, (char[]){ (char) ('a' + i), '\0' }, i < 3 ? 1 : 2, PRIORITY_LOW,
+                                i / 10.0);
+        b->seen = b->told;
+        /* b and c wait in the group of 1, d and the end of a in digests */
+        change(b, &events[0], TRANSITION_RESOLVED, 2);
+        nobody(b);
+        turn_round(b, 2);
+        for (unsigned r = 0; r < 2; r++)
+                b->other->receivers[r].rate_per_us = 60 * USEC_PER_SEC;
+        b->other->routes[0].steps[0].receivers = 3;
+        dispatch_use(b->dispatch, b->other, &now);
+        nobody(b);
+        change(b, &events[1], TRANSITION_RESOLVED, 4);
+        change(b, &events[3], TRANSITION_RESOLVED, 4);
+        raise_alert(b, "e", 1, PRIORITY_LOW, 5);
+        until(b, 3600);
+        /* the old rate's debt is at most a minute now; c, e and a's end by name, d by number */
+        for (unsigned r = 0; r < 2; r++) {
+                const Notice *n = told_several(b, r, NOTICE_DIGEST, 3, 1);
+                assert_int_equal(n->priority, PRIORITY_LOW);
+                assert_string_equal(b->alerts[b->seen - 1].id, "c");
+        }
+        nobody(b);
+}
+
+static void an_end_that_waits_survives_a_reload(void **state) {
+        Bench *b = *state;
+        Stamp now = stamp(3);
+
+        route(b, "{}");
+        for (unsigned r = 0; r < 4; r++)
+                b->routing->receivers[r] =
+                                (RoutingReceiver){ receiver_names[r], PRIORITY_TECHNICAL, 1, 60000000 };
+        AlertEvent e = raise_alert(b, "a", 1, PRIORITY_LOW, 0);
+        b->seen = b->told;
+        change(b, &e, TRANSITION_RESOLVED, 2);
+        turn_round(b, 1);
+        b->other->routes[0].steps[0].receivers = 1;
+        dispatch_use(b->dispatch, b->other, &now);
+        until(b, 60);
+        told(b, 0, "a:resolved");
+        nobody(b);
+}
+
+static void a_reload_can_ask_for_repetition(void **state) {
+        Bench *b = *state;
+        Stamp now = stamp(100);
+
+        route(b, ESCALATING);
+        raise_alert(b, "a", 1, PRIORITY_HIGH, 0);
+        until(b, 60);
+        use_routing(b->other, "{alerts: {repeat: 1m}, routes: [{steps: [{notify: [mqtt]}]}]}");
+        dispatch_use(b->dispatch, b->other, &now);
+        b->seen = b->told;
+        assert_int_equal(dispatch_deadline(b->dispatch), stamp(160).mono_us);
+        use_routing(b->routing, "{alerts: {repeat: 0s}, routes: [{steps: [{notify: [mqtt]}]}]}");
+        dispatch_use(b->dispatch, b->routing, &now);
+        assert_int_equal(dispatch_deadline(b->dispatch), INT64_MAX);
+        nobody(b);
+}
+
+static void an_alert_can_begin_before_its_end_was_told(void **state) {
+        Bench *b = *state;
+
+        route(b, ESCALATING);
+        b->routing->receivers[NURSE] = (RoutingReceiver){ "nurse", PRIORITY_TECHNICAL, 1, 60000000 };
+        AlertEvent e = raise_alert(b, "a", 1, PRIORITY_LOW, 0);
+        change(b, &e, TRANSITION_RESOLVED, 1);
+        b->seen = b->told;
+        /* a coarse clock gave it the same id */
+        e.raised_us = stamp(2).wall_us;
+        change(b, &e, TRANSITION_RAISED, 2);
+        told(b, MQTT, "a:raised");
+        until(b, 59);
+        nobody(b);
+        until(b, 60);
+        told(b, NURSE, "a:raised");
+}
+
 static void collect(void *userdata, const AlertEvent *e) {
         char *text = userdata;
 
@@ -430,6 +530,10 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_reload_keeps_who_knows_by_name, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                                 what_was_held_for_a_receiver_that_is_gone_is_gone, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_waits_survives_a_reload, setup, teardown),
+                cmocka_unit_test_setup_teardown(an_end_that_waits_survives_a_reload, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_reload_can_ask_for_repetition, setup, teardown),
+                cmocka_unit_test_setup_teardown(an_alert_can_begin_before_its_end_was_told, setup, teardown),
                 cmocka_unit_test_setup_teardown(who_was_told_of_what_can_be_looked_at, setup, teardown),
         };
 
