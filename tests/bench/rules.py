@@ -46,11 +46,11 @@ def measure(set_, rules, subjects):
     }
 
 
-def show(cells):
+def show(cells, subjects):
     print("Instructions a reading (times those of one rule and one subject), by rules and subjects")
     for set_, (text, counts) in SETS.items():
         print(f"\n{set_}: {text}")
-        print(f"{'rules':>6} {'evaluated':>10}" + "".join(f"{n:>14} subj." for n in SUBJECTS) + f"{'bytes a subject':>18}")
+        print(f"{'rules':>6} {'evaluated':>10}" + "".join(f"{n:>14} subj." for n in subjects) + f"{'bytes a subject':>18}")
         for rules in counts:
             row = [c for c in cells if c["set"] == set_ and c["rules"] == rules]
             if row:
@@ -73,7 +73,7 @@ def main():
     if options.json:
         print(json.dumps({"cells": cells}))
     else:
-        show(cells)
+        show(cells, subjects)
 
 
 if __name__ == "__main__":
