@@ -404,13 +404,91 @@ static void what_waits_survives_a_reload(void **state) {
         change(b, &events[1], TRANSITION_RESOLVED, 4);
         change(b, &events[3], TRANSITION_RESOLVED, 4);
         raise_alert(b, "e", 1, PRIORITY_LOW, 5);
-        until(b, 3600);
+        until(b, 63);
         /* the old rate's debt is at most a minute now; c, e and a's end by name, d by number */
         for (unsigned r = 0; r < 2; r++) {
                 const Notice *n = told_several(b, r, NOTICE_DIGEST, 3, 1);
                 assert_int_equal(n->priority, PRIORITY_LOW);
                 assert_string_equal(b->alerts[b->seen - 1].id, "c");
         }
+        nobody(b);
+}
+
+static void each_receiver_keeps_its_own_over_a_reload(void **state) {
+        Bench *b = *state;
+        Stamp now = stamp(61);
+
+        route(b, "alerts: {repeat: 0s, group_interval: 30s}\n"
+                 "routes:\n"
+                 "- {match: {rule: Rulem}, steps: [{notify: [mqtt]}]}\n"
+                 "- {match: {rule: Rulen}, steps: [{notify: [nurse]}]}\n"
+                 "- steps: [{notify: [nurse, mqtt]}, {after: 60s, notify: [mqtt]}]\n");
+        b->routing->receivers[MQTT] = (RoutingReceiver){ "mqtt", PRIORITY_TECHNICAL, 1, 3600000000 };
+        raise_alert(b, "a", 1, PRIORITY_LOW, 0);
+        until(b, 60);
+        b->seen = b->told;
+        AlertEvent m = raise_alert(b, "m", 2, PRIORITY_LOW, 60),
+                   x = raise_alert(b, "x", 3, PRIORITY_LOW, 60);
+        told(b, NURSE, "x:raised");
+        /* for mqtt: the second step of a, m, x; for the nurse, n in a group */
+        AlertEvent n = raise_alert(b, "n", 3, PRIORITY_LOW, 61);
+        turn_round(b, 4);
+        b->other->routes[0].steps[0].receivers = 1;
+        b->other->routes[1].steps[0].receivers = 8;
+        b->other->routes[2].steps[0].receivers = 9;
+        b->other->routes[2].steps[1].receivers = 1;
+        dispatch_use(b->dispatch, b->other, &now);
+        until(b, 89);
+        nobody(b);
+        until(b, 90);
+        assert_string_equal(b->notices[b->seen].key, "n:raised");
+        assert_int_equal(b->notices[b->seen++].receiver, 3);
+        change(b, &x, TRANSITION_RESOLVED, 91);
+        assert_string_equal(b->notices[b->seen++].key, "x:resolved");
+        change(b, &m, TRANSITION_RESOLVED, 92);
+        change(b, &n, TRANSITION_RESOLVED, 92);
+        b->seen = b->told;
+        until(b, 3600);
+        assert_string_equal(b->notices[b->seen].key, "a:escalated-2");
+        assert_int_equal(b->notices[b->seen].receiver, 0);
+        assert_int_equal(b->notices[b->seen++].more, 2);
+        nobody(b);
+}
+
+static void a_group_forgets_a_receiver_that_is_gone(void **state) {
+        Bench *b = *state;
+        Stamp now = stamp(2);
+
+        route(b, "routes: [{match: {rule: Ruleb}, steps: [{notify: [nurse]}]}, {steps: [{notify: [nurse, "
+                 "mqtt]}]}]\n");
+        raise_alert(b, "a", 1, PRIORITY_LOW, 0);
+        AlertEvent e = raise_alert(b, "b", 1, PRIORITY_LOW, 1);
+        raise_alert(b, "c", 1, PRIORITY_LOW, 1);
+        turn_round(b, 1);
+        b->other->routes[0].steps[0].receivers = 1;
+        b->other->routes[0].filter = (AlertFilter){ .rule = "none" };
+        b->other->routes[1].steps[0].receivers = 0;
+        b->seen = b->told;
+        dispatch_use(b->dispatch, b->other, &now);
+        change(b, &e, TRANSITION_RESOLVED, 3);
+        raise_alert(b, "d", 1, PRIORITY_LOW, 4);
+        until(b, 30);
+        assert_string_equal(b->notices[b->seen].key, "c:raised");
+        assert_int_equal(b->notices[b->seen++].receiver, 0);
+        nobody(b);
+}
+
+static void repetitions_count_from_when_it_was_raised_again(void **state) {
+        Bench *b = *state;
+
+        route(b, "{alerts: {repeat: 1m}, routes: [{steps: [{notify: [nurse]}]}]}");
+        AlertEvent e = raise_alert(b, "a", 1, PRIORITY_HIGH, 0);
+        until(b, 120);
+        change(b, &e, TRANSITION_LATCHED, 130);
+        change(b, &e, TRANSITION_RERAISED, 140);
+        b->seen = b->told;
+        until(b, 200);
+        told(b, NURSE, "a:repeated-1-1699920140000000");
         nobody(b);
 }
 
@@ -466,6 +544,11 @@ static void an_alert_can_begin_before_its_end_was_told(void **state) {
         nobody(b);
         until(b, 60);
         told(b, NURSE, "a:raised");
+        change(b, &e, TRANSITION_RESOLVED, 61);
+        told(b, MQTT, "a:resolved");
+        until(b, 120);
+        told(b, NURSE, "a:resolved");
+        nobody(b);
 }
 
 static void collect(void *userdata, const AlertEvent *e) {
@@ -531,6 +614,10 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(
                                 what_was_held_for_a_receiver_that_is_gone_is_gone, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_waits_survives_a_reload, setup, teardown),
+                cmocka_unit_test_setup_teardown(each_receiver_keeps_its_own_over_a_reload, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_group_forgets_a_receiver_that_is_gone, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                                repetitions_count_from_when_it_was_raised_again, setup, teardown),
                 cmocka_unit_test_setup_teardown(an_end_that_waits_survives_a_reload, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_reload_can_ask_for_repetition, setup, teardown),
                 cmocka_unit_test_setup_teardown(an_alert_can_begin_before_its_end_was_told, setup, teardown),
