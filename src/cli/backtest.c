@@ -106,7 +106,8 @@ static int run_backtest(const Invocation *in, Error *e) {
         return r < 0 ? r : backtest_report(&b, e);
 }
 
-static const BacktestValues defaults = { .kind = "patient", .horizon_us = 12 * 3600 * USEC_PER_SEC };
+static const BacktestValues defaults = { .kind = "patient",
+        .horizon_us = INT64_C(12) * 3600 * USEC_PER_SEC };
 
 const Command command_backtest = {
         .name = "backtest",

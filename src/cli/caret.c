@@ -54,7 +54,7 @@ static Glyph glyph_at(Bytes line, size_t i) {
         const bool control = rest.data[0] < 0x20 || rest.data[0] == 0x7f ||
                              (n == 2 && rest.data[0] == 0xc2 && rest.data[1] < 0xa0); /* C1 */
 
-        return (Glyph){ .bytes = rest.data, .length = MAX(n, (size_t) 1), .printable = n > 0 && !control };
+        return (Glyph){ .bytes = rest.data, .length = n > 0 ? n : 1, .printable = n > 0 && !control };
 }
 
 static size_t glyph_width(const Glyph *g, size_t at) {

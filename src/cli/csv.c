@@ -83,13 +83,23 @@ int csv_open(const char *path, const CsvOptions *o, Csv **ret, Error *e) {
 
 /* hh:mm or hh:mm:ss; hours go beyond 24 in recordings of days. */
 static bool parse_clock(const char *text, int64_t *ret) {
-        unsigned h, m, s = 0;
-        int n = 0;
+        static const int64_t units[] = { 3600 * USEC_PER_SEC, 60 * USEC_PER_SEC, USEC_PER_SEC };
+        int64_t us = 0;
+        size_t i = 0;
 
-        if (sscanf(text, "%5u:%2u%n:%2u%n", &h, &m, &n, &s, &n) < 2 || text[n] || m > 59 || s > 60)
-                return false;
-        *ret = ((int64_t) h * 3600 + m * 60 + s) * USEC_PER_SEC;
-        return true;
+        for (; i < ELEMENTS(units); i++) {
+                size_t digits = strspn(text, "0123456789");
+                unsigned long v = strtoul(text, NULL, 10);
+                if (digits == 0 || digits > (i == 0 ? 5 : 2) || (i > 0 && v > 59))
+                        return false;
+                us += (int64_t) v * units[i];
+                text += digits;
+                if (*text != ':')
+                        break;
+                text++;
+        }
+        *ret = us;
+        return *text == '\0' && i > 0 && i < ELEMENTS(units);
 }
 
 /* Times without a zone are taken as UTC: what counts is how far apart they are. */

@@ -42,6 +42,7 @@ static int find_subject(const RuleTest *t, const YamlNode *item, const YamlNode 
 static int find_alert(const RuleTest *t, const YamlNode *n, const char **ret, Error *e) {
         const size_t count = rule_set_count(t->rules);
 
+        *ret = "";
         int r = read_text(n, "alert", ret, e);
         if (r < 0)
                 return r;
@@ -59,7 +60,7 @@ static int find_alert(const RuleTest *t, const YamlNode *n, const char **ret, Er
 }
 
 static int find_vital(const Catalogue *c, const YamlNode *n, VitalId *ret, Error *e) {
-        const char *name = NULL;
+        const char *name = "";
 
         int r = read_text(n, "vital", &name, e);
         if (r < 0)

@@ -18,9 +18,10 @@ static int add_rule_file(TestFile *f, const char *folder, const YamlNode *n, Err
 
         if (!name || !*name)
                 return yaml_error(n, e, -EINVAL, "rule_files: expected the name of a file");
-        int len = snprintf(path, sizeof path, "%s/%s", folder, name);
-        if (name[0] == '/' || len < 0 || (size_t) len >= sizeof path)
-                len = snprintf(path, sizeof path, "%s", name);
+        if (name[0] == '/')
+                (void) snprintf(path, sizeof path, "%s", name);
+        else
+                (void) snprintf(path, sizeof path, "%s/%s", folder, name);
         int r = rule_paths_add(&f->rules, path, &why);
         return r < 0 ? yaml_error(n, e, r, "%s", why.message) : 0;
 }

@@ -145,10 +145,10 @@ static void events_of_the_challenge_2012(void **state) {
 
         expect_row(state, csv, 0, "");
         expect_row(state, csv, 0, "");
-        expect_row(state, csv, S(7 * 60), "hr=73");
-        expect_row(state, csv, S(7 * 60), "sbp=147");
-        expect_row(state, csv, S((26 * 60 + 37) * 60), "rr=19");
-        expect_row(state, csv, S((26 * 60 + 40) * 60), "");
+        expect_row(state, csv, S(420), "hr=73");
+        expect_row(state, csv, S(420), "sbp=147");
+        expect_row(state, csv, S(95820), "rr=19");
+        expect_row(state, csv, S(96000), "");
         expect_end(csv);
 }
 
@@ -180,6 +180,16 @@ static void times_are_taken_as_they_look(void **state) {
         expect_row(state, csv, start_us + S(3), "hr=64"); /* one whose time runs back is passed over */
         expect_end(csv);
         assert_int_equal(csv_passed_over(csv), 1);
+}
+
+static void clocks_go_on_after_midnight(void **state) {
+        _cleanup_(csv_closep) Csv *csv =
+                        open_text(state, "time,hr\n00:07,60\n23:59:59,61\n100:00,62\n", NULL, NULL);
+
+        expect_row(state, csv, S(420), "hr=60");
+        expect_row(state, csv, S(86399), "hr=61");
+        expect_row(state, csv, S(360000), "hr=62");
+        expect_end(csv);
 }
 
 static void a_map_says_what_titles_do_not(void **state) {
@@ -230,6 +240,9 @@ static void mistakes_have_their_line(void **state) {
         refuse(state, "time,hr\n", NULL, "Label", ":1: no column is \"Label\" (--label)");
         refuse(state, "time,hr\n1,60\n2,sixty\n", NULL, NULL, ":3: 'sixty': expected a number for hr");
         refuse(state, "time,hr\nnoon,60\n", NULL, NULL, ":2: 'noon': expected a time");
+        refuse(state, "time,hr\n12:61,60\n", NULL, NULL, ":2: '12:61': expected a time");
+        refuse(state, "time,hr\n12:,60\n", NULL, NULL, ":2: '12:': expected a time");
+        refuse(state, "time,hr\n1:02:03:04,60\n", NULL, NULL, "expected a time");
         refuse(state, "time,hr\n1e300,60\n", NULL, NULL, ":2: '1e300': expected a time");
         refuse(state, "hr,time\n1,1\n60\n", NULL, NULL, ":3: expected 2 cells, found 1");
 }
@@ -256,6 +269,7 @@ int main(void) {
                 cmocka_unit_test(events_of_the_challenge_2012),
                 cmocka_unit_test(what_the_gateway_exports),
                 cmocka_unit_test(times_are_taken_as_they_look),
+                cmocka_unit_test(clocks_go_on_after_midnight),
                 cmocka_unit_test(a_map_says_what_titles_do_not),
                 cmocka_unit_test(maps_have_their_mistakes_named),
                 cmocka_unit_test(mistakes_have_their_line),
