@@ -27,11 +27,11 @@ static double known(double v) {
         return isfinite(v) ? v : (double) NAN;
 }
 
-/* How old the last value is; -1 where there is none, or where it is still to come (see rule_engine_prime()). */
+/* How old the last value is; negative where there is none, or where it is still to come (see rule_engine_prime()). */
 static int64_t age_us(const Op *op, const Scope *s) {
         int64_t seen_us = s->latest[op->slot].seen_us;
 
-        return seen_us != TIME_NONE && seen_us <= s->now_us ? s->now_us - seen_us : -1;
+        return seen_us != TIME_NONE ? s->now_us - seen_us : -1;
 }
 
 static double fresh_value(const Op *op, const Scope *s) {

@@ -31,7 +31,7 @@ DEFINE_CLEANUP(RuleSet *, rule_set_free);
 int rule_set_read(RuleSet *s, const YamlNode *root, Error *e) _must_check_;
 
 size_t rule_set_count(const RuleSet *s);
-const AlertRule *rule_set_rule(const RuleSet *s, uint32_t i); /* borrowed */
+const AlertRule *rule_set_rule(const RuleSet *s, uint32_t i);             /* borrowed */
 const AlertRule *rule_set_find_alert(const RuleSet *s, const char *name); /* NULL where there is none */
 /* How far back readings have to be replayed after a restart, so that windows, `for` and `keep_firing_for` are what they
  * would have been: microseconds. Ages (freshness, absent) are not in it: see rule_engine_prime(). */

@@ -1,4 +1,6 @@
 /* Rules across subjects: how many of a ward have it, and who belongs to it. */
+#include <errno.h>
+
 #include "rule-fixture.h"
 
 #define FEVER                                                                                               \
@@ -124,6 +126,22 @@ static void what_is_true_again_counts_on(void **state) {
         assert_int_equal(b->count, 0);
         tick(b, 6610);
         said(b, 0, "Outbreak", ward(b, "7"), TRUTH_FALSE, 0, 6610);
+        reading(b, b->p1, "temp", 39, 7000);
+        reading(b, b->p1, "temp", 37, 7010);
+        reading(b, b->p1, "temp", 39, 7000 + 3600);
+        tick(b, 7010 + 3600); /* it is true now */
+        assert_int_equal(b->count, 0);
+}
+
+static void what_an_operator_changes_is_told_of_the_group_as_well(void **state) {
+        Bench *b = *state;
+
+        admit(b);
+        load(b, FEVER);
+        reading(b, b->p1, "temp", 39, 0);
+        attribute(b, b->p1, "team", "icu", 1);
+        assert_int_equal(b->count, 1);
+        said(b, 0, "Outbreak", ward(b, "7"), TRUTH_FALSE, 1, 1);
 }
 
 static void who_moves_to_another_ward_counts_there(void **state) {
@@ -218,6 +236,28 @@ static void primed_values_count_before_anything_is_told(void **state) {
         deadline(b, -2000 + 4 * 3600);
 }
 
+/* The registry is full: who cannot be counted is followed all the same. */
+static void without_room_for_a_group_other_rules_go_on(void **state) {
+        Bench *b = *state;
+        SubjectId s;
+
+        load(b, FEVER "  - {alert: Fever, expr: temp > 38}\n");
+        for (int i = 0, r = 0; r == 0; i++) {
+                char name[16];
+                (void) snprintf(name, sizeof name, "s%d", i);
+                r = registry_add_subject(b->registry, name, SUBJECT_PATIENT, &s);
+        }
+        const Reading r = { .subject = b->p1,
+                .vital = catalogue_find(b->catalogue, "temp")->id,
+                .value = 39,
+                .device_time_us = TIME_NONE };
+        assert_int_equal(rule_engine_reading(b->engine, &r, 1), -ENOSPC);
+        assert_int_equal(b->count, 1);
+        assert_string_equal(rule_set_rule(b->set, b->outcomes[0].rule)->name, "Fever");
+        assert_int_equal(b->outcomes[0].truth, TRUTH_TRUE);
+        assert_int_equal(rule_engine_reading(b->engine, &r, 2), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(a_group_is_told_of_when_its_number_changes, setup, teardown),
@@ -230,12 +270,15 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(
                                 within_a_duration_it_counts_until_the_duration_is_over, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_is_true_again_counts_on, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                                what_an_operator_changes_is_told_of_the_group_as_well, setup, teardown),
                 cmocka_unit_test_setup_teardown(who_moves_to_another_ward_counts_there, setup, teardown),
                 cmocka_unit_test_setup_teardown(who_is_forgotten_leaves_at_once, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_happens_at_once_is_counted_at_once, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                                 a_condition_inside_is_all_that_a_rule_s_may_be, setup, teardown),
                 cmocka_unit_test_setup_teardown(the_summary_is_of_the_group, setup, teardown),
+                cmocka_unit_test_setup_teardown(without_room_for_a_group_other_rules_go_on, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                                 primed_values_count_before_anything_is_told, setup, teardown),
         };

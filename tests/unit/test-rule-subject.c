@@ -34,6 +34,12 @@ static void groups_match_attributes_and_leave_others_out(void **state) {
         said(b, 0, "Others", b->p2, TRUTH_TRUE, 60, 1);
         said(b, 1, "Nowhere", b->p2, TRUTH_TRUE, 60, 1);
         said(b, 2, "NotBed1", b->p2, TRUTH_TRUE, 60, 1);
+        SubjectId group;
+        assert_int_equal(registry_group(b->registry, "ward", "7", &group), 0);
+        reading(b, group, "hr", 60, 1);
+        reading(b, group, "hr", 60, 1);
+        assert_int_equal(b->count, 1);
+        said(b, 0, "Groups", group, TRUTH_TRUE, 60, 1);
 }
 
 #define LIMITED                                                                                             \
