@@ -13,8 +13,10 @@ typedef struct Replay {
         Gateway *gateway;
         const Stamp *now;
         int64_t horizon_us;
-        bool start;  /* after a start: with alerts and board */
-        bool counts; /* the rules in force there are those of now */
+        int64_t counts_from_us; /* monotonic: windows are as full as they were from here on */
+        bool start;             /* after a start: with alerts and board */
+        bool same;              /* the rules in force there are those of now */
+        bool counts;            /* what they say does */
         uint64_t seen;
         SubjectId last_subject[DEVICES_MAX]; /* whose reading a device had last */
 } Replay;
@@ -62,10 +64,21 @@ static void set_now(Replay *p, const EntryTime *when) {
                 .synchronised = when->synchronised };
 }
 
+static void evaluate_all(Gateway *g, const Stamp *now) {
+        for (SubjectId i = 0; i < registry_subject_count(g->registry); i++)
+                rule_engine_refresh(g->engine, i, now->mono_us, now->wall_us);
+}
+
+/* The first moment at which what rules say counts: all of them are evaluated, as after a reload. */
 static void pass_time(Replay *p, const EntryTime *when) {
         Gateway *g = p->gateway;
 
         set_now(p, when);
+        if (p->start && p->same && !p->counts && g->pipeline.now.mono_us >= p->counts_from_us) {
+                p->counts = true;
+                g->replay_is_mute = false;
+                evaluate_all(g, &g->pipeline.now);
+        }
         rule_engine_tick(g->engine, g->pipeline.now.mono_us, g->pipeline.now.wall_us);
         if (p->start)
                 alert_manager_tick(g->alerts, &g->pipeline.now);
@@ -99,23 +112,20 @@ static void on_reading(Replay *p, Bytes body, const char *subject) {
         (void) rule_engine_reading(g->engine, &r, mono_us);
 }
 
-static void evaluate_all(Gateway *g, const Stamp *now) {
-        for (SubjectId i = 0; i < registry_subject_count(g->registry); i++)
-                rule_engine_refresh(g->engine, i, now->mono_us, now->wall_us);
-}
-
 /* From here on, or until here, the rules were those of now. */
 static void on_rules(Replay *p, const EntryTime *when, const Hash *rules) {
-        Gateway *g = p->gateway;
-        bool same = hash_equal(rules, &g->rules_hash);
+        bool same = hash_equal(rules, &p->gateway->rules_hash);
 
-        if (!p->start || same == p->counts)
+        if (!p->start || same == p->same)
                 return;
         pass_time(p, when);
-        p->counts = same;
-        g->replay_is_mute = !same;
-        if (same)
-                evaluate_all(g, &g->pipeline.now);
+        p->same = same;
+        if (same) {
+                pass_time(p, when);
+        } else {
+                p->counts = false;
+                p->gateway->replay_is_mute = true;
+        }
 }
 
 /* Nothing is attributed across a change. */
@@ -187,7 +197,7 @@ static int on_entry(void *userdata, const StoredEntry *stored) {
 /* --- where to begin --- */
 
 /* The first entry of the block that was open that long ago. */
-static uint64_t first_entry(const Replay *p, const LedgerHead *head) {
+static uint64_t first_entry(Replay *p, const LedgerHead *head) {
         const Gateway *g = p->gateway;
         uint64_t first = 0, index;
         SealBody seal;
@@ -197,6 +207,7 @@ static uint64_t first_entry(const Replay *p, const LedgerHead *head) {
                         break;
                 if (p->now->mono_us - mono_of(g, p->now, &seal.when) > p->horizon_us) {
                         first = index + 1;
+                        p->same = hash_equal(&seal.rules, &g->rules_hash);
                         break;
                 }
         }
@@ -215,6 +226,7 @@ static void visit(Replay *p) {
         for (size_t i = 0; i < ELEMENTS(p->last_subject); i++)
                 p->last_subject[i] = SUBJECT_NONE;
         p->horizon_us = MIN(MAX(rule_set_horizon(p->gateway->config->rules), REPLAY_MIN_US), REPLAY_MAX_US);
+        p->counts_from_us = p->now->mono_us - p->horizon_us + rule_set_warmup(p->gateway->config->rules);
         int r = ledger_head(p->gateway->ledger, &head);
         if (r == 0) {
                 uint64_t first = first_entry(p, &head);
