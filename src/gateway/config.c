@@ -205,7 +205,7 @@ static int read_routing(Config *c, const Sections *s, Error *e) {
                 c->routing->receivers[i] = (RoutingReceiver){
                         .name = c->receivers[i].name,
                         .min_priority = (Priority) c->receivers[i].min_priority,
-                        .rate_notices = (unsigned) c->receivers[i].rate_notices,
+                        .rate_notices = c->receivers[i].rate_notices,
                         .rate_per_us = c->receivers[i].rate_per_us,
                 };
         return routing_read(c->routing, &s->alerts, &s->routes, e);

@@ -95,24 +95,19 @@ static const YamlField receiver_fields[] = {
         { NULL },
 };
 
-static const YamlField rate_fields[] = {
-        { "notices", YAML_INT, offsetof(PluginConfig, rate_notices), .required = true, .min = 1,
-                        .max = 10000 },
-        { "per", YAML_DURATION, offsetof(PluginConfig, rate_per_us), .required = true, .min = 1e6,
-                        .max = 86400e6 },
-        { NULL },
-};
-
 static int read_plugin(const YamlNode *n, PluginKind kind, const PluginConfig *others, size_t count,
                 PluginConfig *ret, Error *e) {
         PluginSection s = { 0 };
+        RoutingReceiver rate = { 0 };
 
         int r = yaml_read(n, kind == PLUGIN_CHAIN ? chain_fields : receiver_fields, &s, e);
         *ret = s.plugin;
-        if (r == 0 && yaml_present(&s.rate))
-                r = yaml_read(&s.rate, rate_fields, ret, e);
+        if (r == 0)
+                r = routing_read_rate(&rate, &s.rate, e);
         if (r < 0)
                 return r;
+        ret->rate_notices = rate.rate_notices;
+        ret->rate_per_us = rate.rate_per_us;
         if (!name_is_valid(ret->name) || !name_is_valid(ret->plugin))
                 return yaml_error(n, e, -EINVAL, "name and plugin: expected letters, digits, '.', '-', '_'");
         for (size_t i = 0; i < count; i++)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "gateway/internal.h"
+#include "gateway/log.h"
 #include "gateway/sealed.h"
 #include "gateway/silences.h"
 
@@ -217,9 +218,14 @@ static int restore_alert(void *userdata, const char *key, Bytes value) {
                 return r;
         if (event.state == ALERT_RESOLVED)
                 return tell_resolved(g, &event, &reader);
+        r = dispatch_restore(g->dispatch, &event, memory, now);
+        if (r < 0)
+                log_warning("alert %s: who was told of it can't be found out: %s", event.id, strerror(-r));
         r = alert_manager_restore(g->alerts, &event, rule_set_find_alert(g->config->rules, event.rule),
                         now->wall_us - now->mono_us);
-        return r < 0 ? r : dispatch_restore(g->dispatch, &event, memory, now);
+        if (r < 0)
+                log_warning("alert %s can't be followed any more: %s", event.id, strerror(-r));
+        return 0;
 }
 
 /* --- silences: state "silence/<id>" is the SILENCE body in the clear, as its entry is --- */
@@ -258,7 +264,7 @@ static int restore_silence(void *userdata, const char *key, Bytes value) {
                 return r;
         silence_from_body(&body, &s);
         if (dispatch_silence(g->dispatch, &s, &g->clock.now) < 0)
-                restore_forget_silence(g, s.id); /* it was over before the start */
+                silences_over(g, &s); /* before the start, or longer than allowed by now */
         return 0;
 }
 
