@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+import tempfile
 
 from ward import PATIENCE, program
 
@@ -14,12 +15,13 @@ class PluginWorker:
     def __init__(self, plugin, config, **open_with):
         self.last_id = 0
         self.said = []
+        self.log = tempfile.TemporaryFile("w+")
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.settimeout(PATIENCE)
         os.set_inheritable(theirs.fileno(), True)
         command = f'exec "$0" test "$1" 3<&{theirs.fileno()}'
         self.process = subprocess.Popen(["bash", "-c", command, program("wardstone-worker"), plugin],
-                                        pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, text=True)
+                                        pass_fds=[theirs.fileno()], stderr=self.log)
         theirs.close()
         self.opened = self.ask({"id": 0, "op": "open", "config": config, **open_with})
 
@@ -58,13 +60,16 @@ class PluginWorker:
         self.process.kill()
         self.process.wait(PATIENCE)
 
+    def logged(self):
+        """What the plugin logged until now."""
+        return os.pread(self.log.fileno(), 1 << 20, 0).decode()
+
     def close(self):
         """Returns what the plugin logged. One that was not killed before must end in order."""
         killed = self.process.returncode is not None
         self.socket.close()
-        log = self.process.stderr.read()
-        assert self.process.wait(PATIENCE) == 0 or killed, log
-        return log
+        assert self.process.wait(PATIENCE) == 0 or killed, self.logged()
+        return self.logged()
 
 
 def alert(state="active", ident="a1b2", **more):
