@@ -8,7 +8,7 @@
 enum { FEED_VALUES_MAX = 12 };
 
 typedef struct FeedValue {
-        const char *vital, *unit; /* SenML or UCUM; static text */
+        const char *vital, *unit; /* SenML or UCUM; good as long as the feed */
         double value;
         int decimals; /* as the device prints it */
 } FeedValue;
@@ -48,6 +48,5 @@ typedef struct WardOptions {
 
 int ward_new(const WardOptions *o, Feed **ret) _must_check_;
 
-/* Recordings as CSV: a column "Time [s]" or "minute", then HR, PULSE, RESP, SpO2, NBPSys and so on. Empty, NaN and 0 are
- * not measured. One device a file. */
+/* Recordings as text, see csv.h, one device a file. Those with dates begin at 0 with their first row. */
 int recording_new(char *const *paths, unsigned n, Feed **ret, Error *e) _must_check_;

@@ -33,7 +33,7 @@ static const Option options[] = {
         { "seed", 0, OPTION_COUNT, offsetof(Values, seed), .argument = "N",
                         .help = "the same ward again (default 1)" },
         { "csv", 0, OPTION_FLAG, offsetof(Values, csv),
-                        .help = "replay the FILEs: \"Time [s], HR, PULSE, RESP, SpO2\" or \"minute\"" },
+                        .help = "replay the FILEs, which backtest can read too" },
         { "host", 0, OPTION_TEXT, offsetof(Values, host), .argument = "HOST",
                         .help = "broker (default 127.0.0.1)" },
         { "port", 'p', OPTION_COUNT, offsetof(Values, port), .min = 1, .max = 65535, .argument = "PORT",
