@@ -129,7 +129,7 @@ static int init_encryption_key(const char *dir, Error *e) {
 
 static int init_configuration(const Values *v, const char *name, Error *e) {
         _cleanup_free_ char *main_file = NULL;
-        char path[PATH_MAX];
+        char path[PATH_MAX], file[NAME_MAX + 1];
 
         if (asprintf(&main_file, template_main, name, v->state, name) < 0)
                 return error_set(e, -ENOMEM, "out of memory");
@@ -144,10 +144,12 @@ static int init_configuration(const Values *v, const char *name, Error *e) {
                 r = join(path, v->dir, "rules.d", e);
         if (r == 0)
                 r = dir_make(path, 0755, e);
-        if (r == 0)
-                r = join(path, v->dir, "rules.d/adult.yaml", e);
-        if (r == 0)
-                r = write_new(path, template_rules, 0644, e);
+        for (const RuleTemplate *t = template_rules; r == 0 && t->name; t++) {
+                (void) snprintf(file, sizeof file, "rules.d/%s", t->name);
+                r = join(path, v->dir, file, e);
+                if (r == 0)
+                        r = write_new(path, t->text, 0644, e);
+        }
         return r;
 }
 
