@@ -22,9 +22,10 @@
 enum { RETRY_US = 1000000, PATIENCE_MAX_US = 30000000, ENTRY_BODY_MAX = 2048 };
 
 void pipeline_init(Pipeline *p, const Config *config) {
-        *p = (Pipeline){
-                .batch_deadline_us = INT64_MAX, .writing_since_us = INT64_MAX, .malformed_us = INT64_MIN
-        };
+        *p = (Pipeline){ .batch_deadline_us = INT64_MAX,
+                .patience_us = config->slow_store_us,
+                .writing_since_us = INT64_MAX,
+                .malformed_us = INT64_MIN };
 }
 
 void pipeline_done(Pipeline *p) {
