@@ -68,15 +68,22 @@ static void every_second(Gateway *g, Stamp *now) {
         g->next_second_us = now->mono_us + USEC_PER_SEC;
 }
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
-        Gateway *g = userdata;
+int64_t gateway_deadline(const Gateway *g) {
+        return MIN(g->next_second_us, pipeline_deadline(g));
+}
+
+void gateway_tick(Gateway *g) {
         Stamp now = gateway_now(g);
-        (void) source;
-        (void) usec;
 
         if (now.mono_us >= g->next_second_us)
                 every_second(g, &now);
         pipeline_tick(g, &now);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        (void) source;
+        (void) usec;
+        gateway_tick(userdata);
         return 0;
 }
 
@@ -86,7 +93,7 @@ static int on_post(sd_event_source *source, void *userdata) {
         uint64_t set;
         (void) source;
 
-        int64_t next = MIN(g->next_second_us, pipeline_deadline(g));
+        int64_t next = gateway_deadline(g);
         uint64_t due = next > 0 ? (uint64_t) next : 0;
         int enabled;
         if (sd_event_source_get_time(g->timer, &set) >= 0 && set == due &&
@@ -257,6 +264,8 @@ static int start_parts(Gateway *g, const LedgerRecovery *recovery, Error *e) {
                 r = restore_alerts(g, e);
         if (r < 0)
                 return r;
+        /* before anything happens to alerts: with it the dispatch knows the local time */
+        dispatch_tick(g->dispatch, &now, g->local_offset_us);
         replay_identities(g);
         replay_at_start(g, &now);
         record_start(g, recovery, &now);

@@ -57,5 +57,9 @@ struct Gateway {
 /* The clocks as of now; while readings are replayed, as of the one that is replayed. */
 Stamp gateway_now(const Gateway *g);
 
+/* What the loop's timer does, and when it is due next (monotonic us): housekeeping, and the pipeline's time passes. */
+void gateway_tick(Gateway *g);
+int64_t gateway_deadline(const Gateway *g);
+
 /* One look at the clocks, with the boot's number: what every entry carries. */
 EntryTime gateway_when(const Gateway *g, const Stamp *now);
