@@ -70,6 +70,13 @@ void latest_save(Gateway *g, const Stamp *now, bool force) {
         put_values(&v);
 }
 
+void latest_forget(Gateway *g, const char *subject) {
+        char key[KEY_MAX];
+
+        (void) snprintf(key, sizeof key, "latest/%s", subject);
+        sealed_remove(g, key);
+}
+
 typedef struct Restore {
         Gateway *gateway;
         const Stamp *now;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "gateway/internal.h"
+#include "gateway/latest.h"
 #include "gateway/log.h"
 #include "gateway/operations.h"
 #include "gateway/reload.h"
@@ -61,6 +62,8 @@ static int change(Gateway *g, Steer *s) {
                 return error_set(s->error, r, "%s", strerror(-r));
         rule_engine_forget(g->engine, before);
         rule_engine_forget(g->engine, d->subject);
+        latest_forget(g, registry_subject(g->registry, before)->name);
+        latest_forget(g, registry_subject(g->registry, d->subject)->name);
         if (!has_device(g, before))
                 alert_manager_release(g->alerts, before, &now);
         board_forget(g->board, before);
