@@ -12,10 +12,12 @@ enum { NEWEST_ENTRIES = 256, PROGRESS_EVERY = 65536 };
 typedef struct Replay {
         Gateway *gateway;
         const Stamp *now;
-        int64_t horizon_us;
+        int64_t recorded_us;    /* monotonic: the newest recorded moment */
+        int64_t horizon_us;     /* before that */
         int64_t counts_from_us; /* monotonic: windows are as full as they were from here on */
         bool start;             /* after a start: with alerts and board */
         bool same;              /* the rules in force there are those of now */
+        bool changed;           /* they came into force in what is replayed */
         bool counts;            /* what they say does */
         uint64_t seen;
         SubjectId last_subject[DEVICES_MAX]; /* whose reading a device had last */
@@ -77,7 +79,9 @@ static void pass_time(Replay *p, const EntryTime *when) {
         if (p->start && p->same && !p->counts && g->pipeline.now.mono_us >= p->counts_from_us) {
                 p->counts = true;
                 g->replay_is_mute = false;
-                evaluate_all(g, &g->pipeline.now);
+                /* as the reload did; else what came to be before has ended by recorded_us or is known */
+                if (p->changed)
+                        evaluate_all(g, &g->pipeline.now);
         }
         rule_engine_tick(g->engine, g->pipeline.now.mono_us, g->pipeline.now.wall_us);
         if (p->start)
@@ -94,7 +98,7 @@ static void on_reading(Replay *p, Bytes body, const char *subject) {
         const Subject *s = registry_find_subject(g->registry, subject);
         const Vital *v = catalogue_find(g->catalogue, b.vital);
         int64_t mono_us = mono_of(g, p->now, &b.when);
-        if (!d || !s || !v || mono_us > p->now->mono_us || p->now->mono_us - mono_us > p->horizon_us)
+        if (!d || !s || !v || mono_us > p->now->mono_us || p->recorded_us - mono_us > p->horizon_us)
                 return;
         pass_time(p, &b.when);
         const Reading r = {
@@ -121,6 +125,7 @@ static void on_rules(Replay *p, const EntryTime *when, const Hash *rules) {
         pass_time(p, when);
         p->same = same;
         if (same) {
+                p->changed = true;
                 pass_time(p, when);
         } else {
                 p->counts = false;
@@ -205,7 +210,7 @@ static uint64_t first_entry(Replay *p, const LedgerHead *head) {
         for (uint64_t height = head->height; height-- > 0;) {
                 if (ledger_block(g->ledger, height, &seal, &index) < 0)
                         break;
-                if (p->now->mono_us - mono_of(g, p->now, &seal.when) > p->horizon_us) {
+                if (p->recorded_us - mono_of(g, p->now, &seal.when) > p->horizon_us) {
                         first = index + 1;
                         p->same = hash_equal(&seal.rules, &g->rules_hash);
                         break;
@@ -226,7 +231,7 @@ static void visit(Replay *p) {
         for (size_t i = 0; i < ELEMENTS(p->last_subject); i++)
                 p->last_subject[i] = SUBJECT_NONE;
         p->horizon_us = MIN(MAX(rule_set_horizon(p->gateway->config->rules), REPLAY_MIN_US), REPLAY_MAX_US);
-        p->counts_from_us = p->now->mono_us - p->horizon_us + rule_set_warmup(p->gateway->config->rules);
+        p->counts_from_us = p->recorded_us - p->horizon_us + rule_set_warmup(p->gateway->config->rules);
         int r = ledger_head(p->gateway->ledger, &head);
         if (r == 0) {
                 uint64_t first = first_entry(p, &head);
@@ -267,7 +272,7 @@ static int64_t newest_recorded(const Gateway *g, const Stamp *now) {
                 if (r < 0)
                         log_warning("the newest entries can't be read: %s", strerror(-r));
         }
-        return MIN(n.mono_us, now->mono_us);
+        return n.mono_us == INT64_MIN ? now->mono_us : MIN(n.mono_us, now->mono_us);
 }
 
 /* --- the two occasions --- */
@@ -277,9 +282,9 @@ void replay_at_start(Gateway *g, const Stamp *now) {
 
         if (!p)
                 return;
-        *p = (Replay){ .gateway = g, .now = now, .start = true };
+        *p = (Replay){ .gateway = g, .now = now, .recorded_us = newest_recorded(g, now), .start = true };
         g->replaying = g->replay_is_mute = true;
-        alert_manager_replay_begin(g->alerts, newest_recorded(g, now));
+        alert_manager_replay_begin(g->alerts, p->recorded_us);
         visit(p);
         g->pipeline.now = *now;
         rule_engine_tick(g->engine, now->mono_us, now->wall_us);
@@ -296,7 +301,7 @@ void replay_after_reload(Gateway *g, const Stamp *now) {
 
         if (!p)
                 return;
-        *p = (Replay){ .gateway = g, .now = now };
+        *p = (Replay){ .gateway = g, .now = now, .recorded_us = now->mono_us };
         g->replaying = g->replay_is_mute = true;
         visit(p);
         g->pipeline.now = *now;
