@@ -5,7 +5,7 @@
 #define UNKNOWN ((double) NAN)
 
 /* After five lengths a value counts less than a hundredth in the weighted mean (e^-5). */
-enum { EWMA_REACH = 5 };
+enum { EWMA_REACH = 8 };
 
 static const Statistic statistics[] = {
         [STATISTIC_COUNT] = { window_count, 0, .leaving = true, .reach = 1 },
