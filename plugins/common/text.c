@@ -23,3 +23,11 @@ void text_make_one_line(char *text) {
                 if (is_control(*text))
                         *text = ' ';
 }
+
+void text_copy_printable(Bytes text, char *ret, size_t size) {
+        size_t len = MIN(text.len, size - 1);
+
+        for (size_t i = 0; i < len; i++)
+                ret[i] = (char) (text.data[i] >= ' ' && text.data[i] <= '~' ? text.data[i] : '?');
+        ret[len] = '\0';
+}

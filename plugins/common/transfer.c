@@ -161,6 +161,32 @@ int transfer_open(Transfer *t, const struct wardstone_host *host, const Transfer
         return WARDSTONE_OK;
 }
 
+int transfer_authorize(Transfer *t, const TransferLogin *l) {
+        _cleanup_(transfer_forgetp) char *secret = NULL;
+        CURLcode code = CURLE_OK;
+        int r;
+
+        if (l->username)
+                r = transfer_secret(t->host, "basic", l->password_file, l->password_credential, &secret);
+        else
+                r = transfer_secret(t->host, "token", l->token_file, l->token_credential, &secret);
+        if (r != WARDSTONE_OK || !secret)
+                return r;
+        if (l->username) {
+                code = curl_easy_setopt(t->curl, CURLOPT_USERNAME, l->username);
+                if (code == CURLE_OK)
+                        code = curl_easy_setopt(t->curl, CURLOPT_PASSWORD, secret);
+        } else {
+                code = curl_easy_setopt(t->curl, CURLOPT_XOAUTH2_BEARER, secret);
+        }
+        if (code == CURLE_OK)
+                code = curl_easy_setopt(
+                                t->curl, CURLOPT_HTTPAUTH, l->username ? CURLAUTH_BASIC : CURLAUTH_BEARER);
+        return code == CURLE_OK ? WARDSTONE_OK
+                                : t->host->fail(t->host, WARDSTONE_CONFIGURATION, "%s",
+                                                  curl_easy_strerror(code));
+}
+
 void transfer_close(Transfer *t) {
         if (t->curl) {
                 curl_easy_cleanup(t->curl);
@@ -195,9 +221,16 @@ static bool is_operators_matter(CURLcode code) {
         return false;
 }
 
-int transfer_failed(const Transfer *t, CURLcode code) {
+int transfer_judge(const Transfer *t, CURLcode code, const char **ret_text) {
         const char *text = t->error[0] ? t->error : curl_easy_strerror(code);
 
-        return t->host->fail(t->host, is_operators_matter(code) ? WARDSTONE_CONFIGURATION : WARDSTONE_RETRY,
-                        "%s", code == CURLE_ABORTED_BY_CALLBACK ? "no answer in time" : text);
+        *ret_text = code == CURLE_ABORTED_BY_CALLBACK ? "no answer in time" : text;
+        return is_operators_matter(code) ? WARDSTONE_CONFIGURATION : WARDSTONE_RETRY;
+}
+
+int transfer_failed(const Transfer *t, CURLcode code) {
+        const char *text;
+        int result = transfer_judge(t, code, &text);
+
+        return t->host->fail(t->host, result, "%s", text);
 }

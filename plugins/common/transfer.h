@@ -17,6 +17,12 @@ typedef struct TransferOptions {
         int64_t timeout_us;
 } TransferOptions;
 
+/* Who we are: a user with a password, or a bearer token; neither where all is NULL. */
+typedef struct TransferLogin {
+        const char *username, *password_file, *password_credential;
+        const char *token_file, *token_credential;
+} TransferLogin;
+
 typedef struct Transfer {
         const struct wardstone_host *host;
         CURL *curl;
@@ -29,11 +35,15 @@ typedef struct Transfer {
 /* Does not connect. What is half open is closed by transfer_close() as well. */
 int transfer_open(Transfer *t, const struct wardstone_host *host, const TransferOptions *o) _must_check_;
 void transfer_close(Transfer *t);
+/* For HTTP, of all that follows. */
+int transfer_authorize(Transfer *t, const TransferLogin *l) _must_check_;
 /* One transfer, over by until_us (CLOCK_BOOTTIME), or a second later where the other side does not say good-bye.
  * ret_status: HTTP's or SMTP's last, 0 where there was none. */
 CURLcode transfer_run(Transfer *t, int64_t until_us, long *ret_status);
 /* What libcurl's failure means: certificates are an operator's matter, everything else may pass. */
 int transfer_failed(const Transfer *t, CURLcode code) _must_check_;
+/* The same without saying it; the text is t's. */
+int transfer_judge(const Transfer *t, CURLcode code, const char **ret_text) _must_check_;
 
 /* A duration up to 8 s: a call's deadline is 10 s. */
 int transfer_timeout(const struct wardstone_host *host, const char *text, int64_t *ret_us) _must_check_;

@@ -47,28 +47,13 @@ static int refuse(const NotifyWebhook *w, const char *what) {
 
 static int set_authorization(NotifyWebhook *w) {
         const Settings *s = &w->settings;
-        _cleanup_(transfer_forgetp) char *secret = NULL;
-        CURL *curl = w->transfer.curl;
-        CURLcode code = CURLE_OK;
-        int r;
 
-        if (s->username)
-                r = transfer_secret(w->host, "basic", s->password_file, s->password_credential, &secret);
-        else
-                r = transfer_secret(w->host, "token", s->token_file, s->credential, &secret);
-        if (r != WARDSTONE_OK || !secret)
-                return r;
-        if (s->username) {
-                code = curl_easy_setopt(curl, CURLOPT_USERNAME, s->username);
-                if (code == CURLE_OK)
-                        code = curl_easy_setopt(curl, CURLOPT_PASSWORD, secret);
-        } else {
-                code = curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, secret);
-        }
-        if (code == CURLE_OK)
-                code = curl_easy_setopt(
-                                curl, CURLOPT_HTTPAUTH, s->username ? CURLAUTH_BASIC : CURLAUTH_BEARER);
-        return code == CURLE_OK ? WARDSTONE_OK : refuse(w, curl_easy_strerror(code));
+        return transfer_authorize(
+                        &w->transfer, &(TransferLogin){ .username = s->username,
+                                                      .password_file = s->password_file,
+                                                      .password_credential = s->password_credential,
+                                                      .token_file = s->token_file,
+                                                      .token_credential = s->credential });
 }
 
 /* libcurl's: takes what comes, keeps the beginning of it, and ends the transfer where it is too much. */
