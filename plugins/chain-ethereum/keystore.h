@@ -9,6 +9,7 @@
 enum {
         KEYSTORE_MAX = 16 * 1024,
         KEYSTORE_MEMORY_MAX = 256 * 1024 * 1024, /* of scrypt, 128 N r: geth's default takes exactly that */
+        KEYSTORE_LANES_MAX = 8 * 1024,           /* r p: another MiB */
         KEYSTORE_WORK_MAX = 4 * 1024 * 1024,     /* N r p: twice geth's default */
         KEYSTORE_ROUNDS_MAX = 2 * 1000 * 1000,   /* of PBKDF2 */
 };

@@ -15,7 +15,7 @@ typedef struct RpcOptions {
         size_t count;
         uint64_t chain_id;        /* that each node must be of; 0: any */
         TransferOptions transfer; /* ca, cert, key; timeout_us is each node's. url and schemes are not looked at */
-        /* Authorization, the same for all: none, basic or bearer */
+        /* TransferLogin, the same for all */
         const char *username, *password_file, *password_credential;
         const char *token_file, *token_credential;
 } RpcOptions;
@@ -29,6 +29,7 @@ typedef struct Rpc {
         int64_t back_us;                 /* when the first one is tried again */
         bool checked[RPC_ENDPOINTS_MAX]; /* its chain's id, in this round */
         uint64_t id;                     /* of the last call */
+        struct curl_slist *headers;
         char *answer;
         size_t answer_len;
         bool too_long;
