@@ -88,6 +88,11 @@ static void pass_time(Replay *p, const EntryTime *when) {
                 alert_manager_tick(g->alerts, &g->pipeline.now);
 }
 
+/* What came before is in the kept values, if anywhere. */
+static bool is_before(const Replay *p, int64_t mono_us) {
+        return p->recorded_us - mono_us > p->horizon_us;
+}
+
 static void on_reading(Replay *p, Bytes body, const char *subject) {
         Gateway *g = p->gateway;
         ReadingBody b;
@@ -98,7 +103,7 @@ static void on_reading(Replay *p, Bytes body, const char *subject) {
         const Subject *s = registry_find_subject(g->registry, subject);
         const Vital *v = catalogue_find(g->catalogue, b.vital);
         int64_t mono_us = mono_of(g, p->now, &b.when);
-        if (!d || !s || !v || mono_us > p->now->mono_us || p->recorded_us - mono_us > p->horizon_us)
+        if (!d || !s || !v || mono_us > p->now->mono_us || is_before(p, mono_us))
                 return;
         pass_time(p, &b.when);
         const Reading r = {
@@ -139,6 +144,8 @@ static void on_assign(Replay *p, const AssignBody *b) {
         const Device *d = registry_find_device(g->registry, b->device);
         const Subject *s = registry_find_subject(g->registry, b->subject);
 
+        if (is_before(p, mono_of(g, p->now, &b->when)))
+                return;
         pass_time(p, &b->when);
         if (d && p->last_subject[d->id] != SUBJECT_NONE)
                 rule_engine_forget(g->engine, p->last_subject[d->id]);
@@ -210,7 +217,7 @@ static uint64_t first_entry(Replay *p, const LedgerHead *head) {
         for (uint64_t height = head->height; height-- > 0;) {
                 if (ledger_block(g->ledger, height, &seal, &index) < 0)
                         break;
-                if (p->recorded_us - mono_of(g, p->now, &seal.when) > p->horizon_us) {
+                if (is_before(p, mono_of(g, p->now, &seal.when))) {
                         first = index + 1;
                         p->same = hash_equal(&seal.rules, &g->rules_hash);
                         break;
