@@ -64,6 +64,9 @@ def test_what_is_no_fork(ward):
     for bad in ([], proof[:-1], proof[1:], proof + [ZERO], [ZERO] + proof, proof[::-1], [ZERO] * len(proof),
                 ward.log.fork_proof(9, 20)):
         assert refused(report, ward, 9, a, 20, b, bad) == "NoFork"
+    # A walk that ends below the root, and one that goes on above it.
+    assert refused(report, ward, 9, a, 64, other.root(16), other.fork_proof(9, 16)) == "NoFork"
+    assert refused(report, ward, 9, a, 20, ZERO, proof + [ZERO]) == "NoFork"
     # RFC 6962's proof from a perfect tree lacks the node that would tell.
     assert refused(report, ward, 16, ward.log.root(16), 20, b, other.consistency(16, 20)) == "NoFork"
     # Logs that have not parted yet.
