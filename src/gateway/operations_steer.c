@@ -60,6 +60,8 @@ static int change(Gateway *g, Steer *s) {
                                 s->subject);
         if (r < 0)
                 return error_set(s->error, r, "%s", strerror(-r));
+        g->pipeline.now = now;
+        rule_engine_tick(g->engine, now.mono_us, now.wall_us); /* what the engine says next is of now */
         rule_engine_forget(g->engine, before);
         rule_engine_forget(g->engine, d->subject);
         latest_forget(g, registry_subject(g->registry, before)->name);
