@@ -42,10 +42,11 @@ static int recording_next(Feed *f, FeedItem *ret) {
                         first = &r->tracks[i];
         if (!first)
                 return -ENODATA;
+        size_t count = MIN(first->row.count, (size_t) FEED_VALUES_MAX);
         *ret = (FeedItem){
                 .device = (unsigned) (first - r->tracks),
                 .at_s = (double) due_us(first) / 1e6,
-                .count = MIN(first->row.count, (size_t) FEED_VALUES_MAX),
+                .count = count,
         };
         for (size_t i = 0; i < ret->count; i++) {
                 const Vital *vital = catalogue_at(r->catalogue, first->row.values[i].vital);

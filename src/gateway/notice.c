@@ -1,5 +1,6 @@
 #include "gateway/notice.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -75,8 +76,7 @@ static void summarise(const Notice *n, char *ret, size_t size) {
         const char *prefix = "";
 
         if (n->kind == NOTICE_DIGEST || n->count == 0) {
-                (void) snprintf(ret, size, "%llu alerts were held back",
-                                (unsigned long long) (n->count + n->more));
+                (void) snprintf(ret, size, "%" PRIu64 " alerts were held back", n->count + n->more);
                 return;
         }
         if (e->transition != TRANSITION_RAISED)
