@@ -115,7 +115,8 @@ static void read_error(const json_t *error, RpcError *ret) {
 }
 
 int rpc_answer_parse(Bytes text, uint64_t id, json_t **ret_result, RpcError *ret_error) {
-        json_t *answer = json_loadb((const char *) text.data, text.len, 0, NULL);
+        /* anvil spells a revert's data out in its message, NULs and all */
+        json_t *answer = json_loadb((const char *) text.data, text.len, JSON_ALLOW_NUL, NULL);
         const json_t *error = json_object_get(answer, "error");
         const json_t *their_id = json_object_get(answer, "id");
         json_t *result = json_object_get(answer, "result");
