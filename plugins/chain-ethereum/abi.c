@@ -258,7 +258,7 @@ static void describe_unknown(Bytes data, AbiError *ret) {
 
         if (data.len < SELECTOR)
                 (void) snprintf(ret->text, sizeof ret->text, "reverted without a reason");
-        else if (is_of("Error(string)", data) && read_bytes(values, 0, &text) == 0)
+        else if (is_of("Error(string)", data) && read_bytes(values, 0, &text) == 0 && text.len > 0)
                 text_copy_printable(text, ret->text, sizeof ret->text);
         else if (is_of("Panic(uint256)", data) && read_number(values, 0, &code) == 0)
                 (void) snprintf(ret->text, sizeof ret->text, "panic 0x%02" PRIx64, code);

@@ -113,10 +113,9 @@ static int derive_scrypt(const Keystore *k, Bytes password, uint8_t ret[static D
         if (!scrypt_is_bounded(n, r, p))
                 return error_set(
                                 e, -E2BIG, "the keystore's scrypt wants more than 256 MiB or too much time");
-        /* what it takes beside V: B and two blocks, 128 r (p + 2) and a bit */
-        uint64_t memory = UINT64_C(128) * (uint64_t) r * ((uint64_t) n + (uint64_t) p + 2) + 1024;
-        if (EVP_PBE_scrypt((const char *) password.data, password.len, k->salt, k->salt_len, (uint64_t) n,
-                            (uint64_t) r, (uint64_t) p, memory, ret, DERIVED) != 1)
+        /* libcrypto holds to RFC 7914's limit of n for small r, the Web3 definition's own example does not */
+        if (crypto_pwhash_scryptsalsa208sha256_ll(password.data, password.len, k->salt, k->salt_len,
+                            (uint64_t) n, (uint32_t) r, (uint32_t) p, ret, DERIVED) != 0)
                 return error_set(e, -EBADMSG, "not a Web3 keystore: scrypt can't have such an n, r and p");
         return 0;
 }

@@ -8,6 +8,7 @@
 enum { WHY_MAX = 200, LABEL_MAX = 64, CONNECT_MS = 2000 };
 
 #define BACK_US (60 * USEC_PER_SEC)
+#define LEFT_US (10 * USEC_PER_MSEC) /* of a round: not enough for another node */
 
 /* --- opening --- */
 
@@ -241,7 +242,7 @@ static int call_nodes(Rpc *r, const char *body, uint64_t id, json_t **ret, RpcEr
                 int n = snprintf(reasons + len, sizeof reasons - len, "%s%s: %s", len > 0 ? "; " : "", label,
                                 why);
                 len = MIN(len + (size_t) n, sizeof reasons - 1);
-                if (mono_now() >= r->until_us)
+                if (mono_now() + LEFT_US >= r->until_us)
                         break;
         }
         return give_up(r, node, reasons, is_operators);
