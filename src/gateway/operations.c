@@ -30,6 +30,7 @@ static const struct {
         { "block", operation_block },
         { "checkpoint", operation_checkpoint },
         { "prove", operation_prove },
+        { "consistency", operation_consistency },
         { "verify", operation_verify },
 };
 

@@ -37,6 +37,7 @@ int operation_quarantine(Session *s, const json_t *request, Error *e) _must_chec
 int operation_block(Session *s, const json_t *request, Error *e) _must_check_;
 int operation_checkpoint(Session *s, const json_t *request, Error *e) _must_check_;
 int operation_prove(Session *s, const json_t *request, Error *e) _must_check_;
+int operation_consistency(Session *s, const json_t *request, Error *e) _must_check_;
 int operation_verify(Session *s, const json_t *request, Error *e) _must_check_;
 
 /* Arguments: absent or null is ret unchanged and 0; a wrong type is -EINVAL with the argument's name. */

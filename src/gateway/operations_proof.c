@@ -120,6 +120,48 @@ int operation_prove(Session *s, const json_t *request, Error *e) {
                                                       len));
 }
 
+/* --- consistency --- */
+
+static json_t *hashes_to_json(const Hash *hashes, size_t n) {
+        json_t *list = json_array();
+
+        for (size_t i = 0; i < n; i++)
+                (void) json_array_append_new(list, hash_to_json(&hashes[i]));
+        return list;
+}
+
+int operation_consistency(Session *s, const json_t *request, Error *e) {
+        Ledger *l = session_gateway(s)->ledger;
+        uint64_t from = 0, to = 0, height;
+        Hash hashes[MERKLE_PROOF_MAX];
+        Checkpoint checkpoint = { .size = 0 };
+        LedgerHead head;
+        char note[NOTE_TEXT_MAX];
+        size_t n = 0;
+
+        int r = argument_uint(request, "from", &from, e);
+        if (r == 0)
+                r = argument_uint(request, "to", &to, e);
+        if (r == 0)
+                r = ledger_head(l, &head);
+        if (r < 0)
+                return r;
+        if (to == 0 || from > to || to > head.checkpoint.size)
+                return error_set(e, -EINVAL, "from and to: expected sizes of the ledger, which has %llu",
+                                (unsigned long long) head.checkpoint.size);
+        r = ledger_consistency(l, from, to, hashes, &n);
+        if (r == 0)
+                r = ledger_block_after(l, to - 1, &height);
+        if (r == 0)
+                r = ledger_block_checkpoint(l, height, &checkpoint, note);
+        if (r < 0)
+                return r;
+        return session_row(s, json_pack("{s:s, s:I, s:I, s:o, s:s*}", "origin", head.checkpoint.origin,
+                                              "from", (json_int_t) from, "to", (json_int_t) to, "proof",
+                                              hashes_to_json(hashes, n), "note",
+                                              checkpoint.size == to ? note : NULL));
+}
+
 /* --- verify --- */
 
 typedef struct Progress {
