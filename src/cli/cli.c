@@ -30,6 +30,7 @@ static const Command *const commands[] = {
         &command_checkpoint,
         &command_prove,
         &command_verify,
+        &command_chain,
         &command_decode,
         &command_test_rules,
         &command_backtest,

@@ -69,21 +69,6 @@ static void print_counts(const json_t *row) {
                         number_at(row, "quarantine", "shed"));
 }
 
-static int print_list(const json_t *list, const Column *columns, size_t n) {
-        _cleanup_(table_freep) Table *table = NULL;
-
-        if (json_array_size(list) == 0)
-                return 0;
-        if (table_new(stdout, columns, n, &table) < 0)
-                return -ENOMEM;
-        putchar('\n');
-        for (size_t i = 0; i < json_array_size(list); i++)
-                if (table_add(table, json_array_get(list, i)) < 0)
-                        return -ENOMEM;
-        table_flush(table);
-        return 0;
-}
-
 static int print_lists(const json_t *row) {
         static const Column sources[] = {
                 { "SOURCE", "name", COLUMN_TEXT },
@@ -118,11 +103,11 @@ static int print_lists(const json_t *row) {
                 { "REASON", "reason", COLUMN_TEXT },
         };
 
-        int r = print_list(json_object_get(row, "sources"), sources, ELEMENTS(sources));
+        int r = table_print(json_object_get(row, "sources"), sources, ELEMENTS(sources));
         if (r == 0)
-                r = print_list(json_object_get(row, "chains"), chains, ELEMENTS(chains));
+                r = table_print(json_object_get(row, "chains"), chains, ELEMENTS(chains));
         if (r == 0)
-                r = print_list(json_object_get(row, "receivers"), receivers, ELEMENTS(receivers));
+                r = table_print(json_object_get(row, "receivers"), receivers, ELEMENTS(receivers));
         return r;
 }
 

@@ -104,6 +104,21 @@ int table_add(Table *t, const json_t *row) {
         return 0;
 }
 
+int table_print(const json_t *list, const Column *columns, size_t n) {
+        _cleanup_(table_freep) Table *table = NULL;
+
+        if (json_array_size(list) == 0)
+                return 0;
+        if (table_new(stdout, columns, n, &table) < 0)
+                return -ENOMEM;
+        putchar('\n');
+        for (size_t i = 0; i < json_array_size(list); i++)
+                if (table_add(table, json_array_get(list, i)) < 0)
+                        return -ENOMEM;
+        table_flush(table);
+        return 0;
+}
+
 void csv_print_header(FILE *out, const Column *columns, size_t n) {
         for (size_t i = 0; i < n; i++)
                 fprintf(out, "%s%s", columns[i].key, i + 1 < n ? "," : "\r\n");

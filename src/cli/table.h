@@ -34,6 +34,9 @@ int table_add(Table *t, const json_t *row) _must_check_;
 /* Prints what was held back. Call it at the end, and after each row of something that is watched live. */
 void table_flush(Table *t);
 
+/* A list of rows, below an empty line; nothing where it is empty. */
+int table_print(const json_t *list, const Column *columns, size_t n) _must_check_;
+
 /* RFC 4180, with a header line. */
 void csv_print_header(FILE *out, const Column *columns, size_t n);
 void csv_print_row(FILE *out, const Column *columns, size_t n, const json_t *row);

@@ -7,18 +7,10 @@
 #include <sodium.h>
 
 #include "base/file.h"
+#include "cli/request.h"
 #include "cli/text.h"
-#include "ledger/proof.h"
 
 static const char *const key_files[] = { "/etc/wardstone/verifier-key", "/var/lib/wardstone/verifier-key" };
-
-typedef struct Verified {
-        Proof proof;
-        Checkpoint checkpoint;
-        uint8_t plain[BODY_MAX];
-        size_t plain_len; /* 0: sealed and not disclosed */
-        char root[64];
-} Verified;
 
 static int read_default_key(char **ret, Error *e) {
         for (size_t i = 0; i < ELEMENTS(key_files); i++) {
@@ -33,8 +25,7 @@ static int read_default_key(char **ret, Error *e) {
                         key_files[0]);
 }
 
-/* The public key, and the gateway's name that it speaks for. */
-static int load_key(const VerifyValues *v, char ret_name[static ORIGIN_MAX], uint8_t ret_public[static 32],
+int verify_load_key(const VerifyValues *v, char ret_name[static ORIGIN_MAX], uint8_t ret_public[static 32],
                 Error *e) {
         _cleanup_free_ char *text = NULL;
         int r = 0;
@@ -52,8 +43,7 @@ static int load_key(const VerifyValues *v, char ret_name[static ORIGIN_MAX], uin
         return r < 0 ? error_prefix(e, r, "verifier key") : 0;
 }
 
-/* Origins are "<gateway>/<epoch>": epochs differ, the gateway must not. */
-static bool same_gateway(const char *a, const char *b) {
+bool verify_same_gateway(const char *a, const char *b) {
         const char *slash_a = strrchr(a, '/'), *slash_b = strrchr(b, '/');
         size_t len_a = slash_a ? (size_t) (slash_a - a) : strlen(a);
         size_t len_b = slash_b ? (size_t) (slash_b - b) : strlen(b);
@@ -61,29 +51,37 @@ static bool same_gateway(const char *a, const char *b) {
         return len_a == len_b && memcmp(a, b, len_a) == 0;
 }
 
-static int check(const VerifyValues *v, const char *path, Verified *ret, Error *e) {
+int verify_read(const char *path, Proof *ret, Error *e) {
         _cleanup_free_ char *text = NULL;
-        char name[ORIGIN_MAX];
-        uint8_t public[32];
         size_t len;
 
-        int r = load_key(v, name, public, e);
+        int r = file_read(path, PROOF_TEXT_MAX, &text, &len, e);
+        return r < 0 ? r : proof_parse(BYTES(text, len), ret, e);
+}
+
+int verify_proof(Verified *v, const uint8_t public[static 32], Error *e) {
+        int r = proof_verify(&v->proof, public, &v->checkpoint, v->plain, &v->plain_len, e);
         if (r < 0)
                 return r;
-        r = file_read(path, PROOF_TEXT_MAX, &text, &len, e);
-        if (r < 0)
-                return r;
-        r = proof_parse(BYTES(text, len), &ret->proof, e);
-        if (r == 0)
-                r = proof_verify(&ret->proof, public, &ret->checkpoint, ret->plain, &ret->plain_len, e);
-        if (r == 0 && !same_gateway(name, ret->checkpoint.origin))
-                r = error_set(e, -EKEYREJECTED, "the checkpoint is of %s, the key of %s",
-                                ret->checkpoint.origin, name);
-        if (r < 0)
-                return error_prefix(e, r, "%s: not verified", path);
-        sodium_bin2base64(ret->root, sizeof ret->root, ret->checkpoint.root.bytes, SHA256_SIZE,
+        sodium_bin2base64(v->root, sizeof v->root, v->checkpoint.root.bytes, SHA256_SIZE,
                         sodium_base64_VARIANT_ORIGINAL);
         return 0;
+}
+
+static int check(const VerifyValues *v, const char *path, Verified *ret, Error *e) {
+        char name[ORIGIN_MAX];
+        uint8_t public[32];
+
+        int r = verify_load_key(v, name, public, e);
+        if (r < 0)
+                return r;
+        r = verify_read(path, &ret->proof, e);
+        if (r == 0)
+                r = verify_proof(ret, public, e);
+        if (r == 0 && !verify_same_gateway(name, ret->checkpoint.origin))
+                r = error_set(e, -EKEYREJECTED, "the checkpoint is of %s, the key of %s",
+                                ret->checkpoint.origin, name);
+        return r < 0 ? error_prefix(e, r, "%s: not verified", path) : 0;
 }
 
 static const char *type_name(EntryType t) {
@@ -220,22 +218,21 @@ static void print_body(const Verified *v) {
                 printf("  Its content is %zu bytes of CBOR (see ledger-format).\n", v->plain_len);
 }
 
-static void print_words(const char *path, const Verified *v) {
+void verify_print_entry(const Verified *v) {
         char origin[ORIGIN_MAX];
 
         text_clean(v->checkpoint.origin, origin, sizeof origin);
-        printf("%s: verified\n"
-               "  Entry %llu is a %s, number %llu of stream %u.\n"
+        printf("  Entry %llu is a %s, number %llu of stream %u.\n"
                "  It is one of the first %llu entries of the ledger %s, unchanged since the gateway signed "
                "them\n"
                "  as root %s.\n",
-                        path, (unsigned long long) v->proof.index, type_name(v->proof.entry.type),
+                        (unsigned long long) v->proof.index, type_name(v->proof.entry.type),
                         (unsigned long long) v->proof.entry.seq, v->proof.entry.stream,
                         (unsigned long long) v->checkpoint.size, origin, v->root);
         print_body(v);
 }
 
-static void print_json(const Verified *v) {
+json_t *verify_json(const Verified *v) {
         ReadingBody reading;
         json_t *row = json_pack("{sb sI ss si sI ss sI ss}", "verified", 1, "index",
                         (json_int_t) v->proof.index, "type", type_name(v->proof.entry.type), "stream",
@@ -245,9 +242,7 @@ static void print_json(const Verified *v) {
         if (v->plain_len > 0 && v->proof.entry.type == ENTRY_READING &&
                         body_get_reading(BYTES(v->plain, v->plain_len), &reading) == 0)
                 (void) json_object_set_new(row, "reading", reading_json(&reading));
-        (void) json_dumpf(row, stdout, JSON_COMPACT);
-        putchar('\n');
-        json_decref(row);
+        return row;
 }
 
 int verify_file(const Invocation *in, const char *path, Error *e) {
@@ -260,10 +255,14 @@ int verify_file(const Invocation *in, const char *path, Error *e) {
         int r = check(in->values, path, v, e);
         if (r < 0)
                 return r;
-        if (in->json)
-                print_json(v);
-        else
-                print_words(path, v);
+        if (in->json) {
+                json_t *row = verify_json(v);
+                row_print_json(row);
+                json_decref(row);
+        } else {
+                printf("%s: verified\n", path);
+                verify_print_entry(v);
+        }
         return 0;
 }
 
@@ -278,6 +277,17 @@ static const Option options[] = {
                         .help = "with --all: read the ledger itself, no daemon, as FILE says" },
         { "state", 's', OPTION_TEXT, offsetof(VerifyValues, state), .argument = "DIR",
                         .help = "with --all: likewise, in this state folder" },
+        CHAIN_TARGET_OPTIONS(VerifyValues, chain),
+        { "confirmations", 0, OPTION_COUNT, offsetof(VerifyValues, confirmations), .max = 1e6,
+                        .argument = "N",
+                        .help = "with --chain: the anchor's block and those above it have to be so many" },
+        { "tag", 0, OPTION_TEXT, offsetof(VerifyValues, tag), .argument = "TAG",
+                        .help = "or: at or below the block that the node calls finalized, or safe" },
+        { "evidence", 0, OPTION_TEXT, offsetof(VerifyValues, evidence), .argument = "FILE",
+                        .help = "with --chain: what wardstone chain export has written" },
+        { "code", 0, OPTION_TEXT, offsetof(VerifyValues, code), .argument = "HASH",
+                        .help = "with --chain: Keccak-256 of the contract's code, where it is another "
+                                "version's" },
         { NULL },
 };
 
@@ -292,14 +302,21 @@ static int run_verify(const Invocation *in, Error *e) {
                 return error_set(e, CLI_USAGE, "expected a FILE with a proof, or --all");
         if (v->key && v->key_file)
                 return error_set(e, CLI_USAGE, "--key and --key-file: choose one");
+        if (v->chain.url)
+                return verify_chain(in, in->operands[0], e);
+        if (v->chain.contract || v->chain.chain_id || v->confirmations || v->tag || v->evidence || v->code)
+                return error_set(e, CLI_USAGE, "expected --chain URL, the node that is to be asked");
         return verify_file(in, in->operands[0], e);
 }
 
 const Command command_verify = {
         .name = "verify",
         .operands = "FILE",
-        .summary = "Check a proof offline, or the whole ledger",
-        .details = "A proof is checked with the file and the verifier key alone: no daemon, no network.",
+        .summary = "Check a proof, offline or against a chain, or the whole ledger",
+        .details = "A proof is checked with the file and the verifier key alone: no daemon, no network. "
+                   "With "
+                   "--chain and\n--contract it is checked against what the consortium's contract has on "
+                   "record; the key is the one that\nthe contract has for the gateway.",
         .options = options,
         .values_size = sizeof(VerifyValues),
         .operands_max = 1,
