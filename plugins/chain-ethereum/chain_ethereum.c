@@ -60,13 +60,13 @@ static int read_origin(Ethereum *c, const char *origin, Speaker *ret) {
         const char *slash = strrchr(origin, '/');
         char *end = NULL;
 
+        *ret = (Speaker){ .origin = origin };
         errno = 0;
         if (slash && slash > origin && slash[1] >= '0' && slash[1] <= '9')
                 ret->epoch = strtoull(slash + 1, &end, 10);
         if (!end || *end || errno)
                 return c->host->fail(
                                 c->host, WARDSTONE_CONFIGURATION, "origin '%s' is not NAME/EPOCH", origin);
-        ret->origin = origin;
         ret->name_len = (int) (slash - origin);
         abi_gateway(BYTES(origin, slash - origin), &ret->gateway);
         return WARDSTONE_OK;

@@ -24,7 +24,8 @@ int fees_choose(const FeeLimits *limits, const Market *market, Fees *ret) {
         uint64_t tip = MIN(market->tip, most->tip);
         /* the base fee rises by an eighth a block at most: six full blocks and this still fits */
         uint64_t max = MIN(add(add(market->price, market->price), tip), most->max);
-        *ret = (Fees){ .max = max, .tip = MIN(tip, max) };
+        tip = MIN(tip, max);
+        *ret = (Fees){ .max = max, .tip = tip };
         return 0;
 }
 
@@ -39,13 +40,12 @@ int fees_raise(const FeeLimits *limits, const Fees *old, const Market *market, F
         int r = fees_choose(limits, market, &now);
         if (r < 0)
                 return r;
-        Fees more = { .max = MAX(eighth_more(old->max), now.max) };
-        if (!limits->legacy)
-                more.tip = MAX(eighth_more(old->tip), now.tip);
-        more.max = MAX(more.max, more.tip);
-        if (more.max > limits->most.max || more.tip > limits->most.tip)
+        uint64_t max = MAX(eighth_more(old->max), now.max);
+        uint64_t tip = limits->legacy ? 0 : MAX(eighth_more(old->tip), now.tip);
+        max = MAX(max, tip);
+        if (max > limits->most.max || tip > limits->most.tip)
                 return -ERANGE;
-        *ret = more;
+        *ret = (Fees){ .max = max, .tip = tip };
         return 0;
 }
 

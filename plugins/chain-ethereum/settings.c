@@ -9,7 +9,7 @@
 #define GWEI              UINT64_C(1000000000)
 #define FEE_MOST          ((uint64_t) INT64_MAX) /* nine ether a unit of gas */
 #define REPLACE_AFTER_MIN (1 * USEC_PER_SEC)
-#define REPLACE_AFTER_MAX (24 * 3600 * USEC_PER_SEC)
+#define REPLACE_AFTER_MAX (INT64_C(24) * 3600 * USEC_PER_SEC)
 
 enum { GAS_MARGIN_MAX = 900, CONFIRMATIONS_MAX = 100000 };
 

@@ -4,6 +4,7 @@
  * Nothing that is guessed here does harm: the contract takes a checkpoint once. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "ethereum.h"
@@ -67,7 +68,7 @@ static int forget(Ethereum *c, const char *why) {
 /* --- in a block --- */
 
 /* The newest attempt's first: it is the likeliest. */
-static int find_receipt(Ethereum *c, RpcReceipt *ret, const Hash **ret_hash) {
+static int find_receipt(Ethereum *c, RpcReceipt *ret, Hash *ret_hash) {
         const Sent *t = &c->state.sent;
         RpcError e;
 
@@ -76,7 +77,7 @@ static int find_receipt(Ethereum *c, RpcReceipt *ret, const Hash **ret_hash) {
                 int r = rpc_receipt(&c->rpc, &t->attempts[i], ret, &e);
                 if (r != WARDSTONE_OK)
                         return ethereum_failed(c, r, "eth_getTransactionReceipt", &e);
-                *ret_hash = &t->attempts[i];
+                *ret_hash = t->attempts[i];
         }
         return WARDSTONE_OK;
 }
@@ -139,13 +140,13 @@ static int found(Ethereum *c, const RpcReceipt *receipt, const Hash *hash) {
 
 /* Its nonce is used up. By one of ours after all, which got into a block since the receipts were asked for? */
 static int overtaken(Ethereum *c) {
-        const Hash *hash = NULL;
+        Hash hash = { 0 };
         RpcReceipt receipt;
 
         int r = find_receipt(c, &receipt, &hash);
         if (r != WARDSTONE_OK)
                 return r;
-        return receipt.found ? found(c, &receipt, hash) : forget(c, "another one had its nonce");
+        return receipt.found ? found(c, &receipt, &hash) : forget(c, "another one had its nonce");
 }
 
 /* --- in no block --- */
@@ -215,7 +216,7 @@ static int wait_on(Ethereum *c) {
 
 int ethereum_settle(Ethereum *c) {
         Sent *t = &c->state.sent;
-        const Hash *hash = NULL;
+        Hash hash = { 0 };
         RpcReceipt receipt;
         uint64_t used;
         RpcError e;
@@ -226,7 +227,7 @@ int ethereum_settle(Ethereum *c) {
         if (r != WARDSTONE_OK)
                 return r;
         if (receipt.found)
-                return found(c, &receipt, hash);
+                return found(c, &receipt, &hash);
         if (t->stage == SENT_MINED) {
                 c->host->log(c->host, WARDSTONE_WARNING,
                                 "the chain took block %" PRIu64 " back, with size %" PRIu64 " in it",
