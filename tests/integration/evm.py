@@ -1,0 +1,249 @@
+"""A chain for chain-ethereum: an anvil that can be stopped, reset and held back, and a proxy that loses answers.
+
+Keys are those of anvil's test accounts, which everybody knows."""
+
+import http.client
+import json
+import os
+import signal
+import socketserver
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from plugin_worker import PluginWorker
+from ward import BUILD, PATIENCE, TOP, end, wait_for
+
+sys.path[:0] = [str(TOP / "tests/chain"), str(TOP / "tests/verifier")]
+
+import abi  # noqa: E402
+from contract import Contract  # noqa: E402
+from logs import Log  # noqa: E402
+from node import ANVIL, Node, free_port  # noqa: E402
+
+ADMIN, SENDER, OTHER = range(3)  # of anvil's accounts
+SENDER_KEY = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"
+OTHER_KEY = "5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a"
+NAME = "test-ward.example"
+PUBLIC_KEY = bytes(range(32))
+
+__all__ = ["ADMIN", "SENDER", "OTHER", "SENDER_KEY", "OTHER_KEY", "NAME", "PUBLIC_KEY", "Anvil", "Chain", "ChainWorker",
+           "Log", "Proxy", "plugin_path", "require_packages"]
+
+
+def require_packages():
+    done = subprocess.run([TOP / "tools/chain-deps"], stdout=subprocess.PIPE, text=True, timeout=400)
+    if done.returncode == 77:
+        pytest.skip(done.stdout.strip().splitlines()[-1])
+    assert done.returncode == 0, done.stdout
+    if not ANVIL.exists():
+        pytest.skip("there is no anvil for this kind of machine")
+
+
+def plugin_path(build=BUILD):
+    return next(build.rglob("chain-ethereum.so"))
+
+
+class Anvil(Node):
+    """With its state in a file, written when it is stopped and read when it is started."""
+
+    def __init__(self, folder, *options):
+        self.folder, self.options, self.port, self.process = folder, options, free_port(), None
+        self.start()
+
+    def start(self, *options):
+        command = [ANVIL, "--host", "127.0.0.1", "--port", str(self.port), "--state", self.folder / "anvil.json",
+                   "--hardfork", "london", "--silent", *self.options, *options]
+        self.process = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL,
+                                        env={**os.environ, "HOME": str(self.folder), "TMPDIR": str(self.folder)})
+        try:
+            self.wait()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            end(self.process, signal.SIGINT)
+
+    def reset(self):
+        """The same port and another history: none."""
+        self.stop()
+        (self.folder / "anvil.json").unlink(missing_ok=True)
+        self.start()
+
+    def mine(self, blocks=1):
+        self.rpc("anvil_mine", hex(blocks))
+
+    def automine(self, on):
+        self.rpc("evm_setAutomine", on)
+
+    def block_number(self):
+        return int(self.rpc("eth_blockNumber"), 16)
+
+    def pending(self):
+        """Hashes of the transactions that wait."""
+        return self.rpc("eth_getBlockByNumber", "pending", False)["transactions"]
+
+    def nonce(self, account, tag="latest"):
+        return int(self.rpc("eth_getTransactionCount", self.accounts[account], tag), 16)
+
+
+class Chain(Contract):
+    """The contract with one gateway in it."""
+
+    def __init__(self, node, key=PUBLIC_KEY, name=NAME):
+        super().__init__(node, [node.accounts[ADMIN]])
+        self.name, self.id = name, node.keccak(name.encode())
+        self.send("register", name, node.accounts[SENDER], key)
+
+    def head(self):
+        """epoch, size and root."""
+        return tuple(self.call("head", self.id)[:3])
+
+    def anchors(self):
+        """(epoch, size, root) of each event, in order."""
+        logs = self.node.rpc("eth_getLogs", {"address": self.address, "fromBlock": "0x0", "toBlock": "latest"})
+        events = [self.event(log) for log in logs]
+        return [(e["epoch"], e["size"], e["root"]) for name, e in events if name == "Anchored"]
+
+    def settings(self, folder, **more):
+        key = folder / "chain-key"
+        key.write_text(SENDER_KEY + "\n")
+        key.chmod(0o600)
+        return {"endpoints": [f"http://127.0.0.1:{self.node.port}"], "contract": self.address, "chain_id": 31337,
+                "key": {"key_file": str(key)}, **more}
+
+
+class ChainWorker(PluginWorker):
+    """The gateway's side of the worker: what was saved outlives it in `kept`, a dictionary of the test's. on_save may
+    kill the worker instead: before it is kept by returning False, afterwards by doing it itself."""
+
+    def __init__(self, config, kept, name=NAME, on_save=None):
+        self.kept, self.name, self.on_save = kept, name, on_save
+        self.saves = 0
+        super().__init__(plugin_path(), config)
+
+    def receive(self):
+        while True:
+            message = super().receive()
+            if "request" not in message:
+                return message
+            self.send({"answer": self.grant(message["request"])})
+
+    def grant(self, request):
+        if request["op"] == "load":
+            return {"r": 0, "state": self.kept.get("state", "")}
+        self.saves += 1
+        if self.on_save is None or self.on_save(self) is not False:
+            self.kept["state"] = request["state"]
+        return {"r": 0}
+
+    def head(self, epoch=1):
+        return self.call("head", origin=f"{self.name}/{epoch}")
+
+    def poll(self, epoch=1):
+        return self.call("poll", origin=f"{self.name}/{epoch}")
+
+    def anchor_arguments(self, log, old_size, size, epoch=1):
+        return {"origin": f"{self.name}/{epoch}", "note": "not looked at", "old_size": old_size, "size": size,
+                "root": log.root(size).hex(), "proof": [h.hex() for h in log.consistency(old_size, size)]}
+
+    def anchor(self, log, old_size, size, epoch=1):
+        return self.call("anchor", **self.anchor_arguments(log, old_size, size, epoch))
+
+    def anchored(self, log, old_size, size, epoch=1):
+        """anchor(), and what became of it where the node took a moment to put it into a block."""
+        reply = self.anchor(log, old_size, size, epoch)
+        return self.settle(epoch) if reply["r"] == 0 and reply["pending_size"] else reply
+
+    def anchor_unanswered(self, log, old_size, size):
+        self.send({"id": 99, "op": "anchor", **self.anchor_arguments(log, old_size, size)})
+
+    def settle(self, epoch=1):
+        """Polls until nothing is pending, and returns what the chain has then."""
+        def settled():
+            reply = self.poll(epoch)
+            return reply if reply["r"] == 0 and reply["pending_size"] == 0 else None
+        return wait_for("nothing is pending", settled)
+
+
+class Proxy:
+    """Stands between the plugin and the node. rule(method, params) may say for each call:
+    "lose": the node never hears of it; "mute": it does, and the answer is lost; "twice": it hears it twice;
+    an event: the answer waits for it; a dictionary: {"result": ...} or {"error": ...} in place of the node's."""
+
+    def __init__(self, node):
+        self.node, self.rule, self.calls = node, lambda method, params: None, []
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *args):
+                pass
+
+            def do_POST(self):
+                proxy.handle(self)
+
+        class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
+            allow_reuse_address, daemon_threads = True, True
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def forward(self, body):
+        connection = http.client.HTTPConnection("127.0.0.1", self.node.port, timeout=PATIENCE)
+        try:
+            connection.request("POST", "/", body, {"Content-Type": "application/json"})
+            return connection.getresponse().read()
+        finally:
+            connection.close()
+
+    def handle(self, request):
+        body = request.rfile.read(int(request.headers["Content-Length"]))
+        message = json.loads(body)
+        self.calls.append(message["method"])
+        says = self.rule(message["method"], message.get("params"))
+        request.close_connection = True
+        try:
+            if says == "lose":
+                return
+            answer = self.answer(message, body, says)
+            if says == "mute":
+                return
+            if isinstance(says, threading.Event):
+                says.wait(PATIENCE)
+            request.send_response(200)
+            request.send_header("Content-Type", "application/json")
+            request.send_header("Connection", "close")
+            request.send_header("Content-Length", str(len(answer)))
+            request.end_headers()
+            request.wfile.write(answer)
+        except OSError:
+            pass  # the node or the plugin is gone, as intended
+
+    def answer(self, message, body, says):
+        if isinstance(says, dict):
+            return json.dumps({"jsonrpc": "2.0", "id": message["id"], **says}).encode()
+        if says == "twice":
+            self.forward(body)
+        return self.forward(body)
+
+    def count(self, method):
+        return self.calls.count(method)
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()

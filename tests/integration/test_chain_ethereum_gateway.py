@@ -1,0 +1,182 @@
+"""The real daemon anchors on a real chain: kills, outages and reorganisations in between, and in the end the contract has
+what the ledger has, each of it once."""
+
+import base64
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import nacl.signing
+import pytest
+
+from evm import SENDER, Anvil, Chain, require_packages
+from ward import packs, senml, wait_for
+
+
+@pytest.fixture(scope="module", autouse=True)
+def packages():
+    require_packages()
+
+
+@pytest.fixture
+def anvil(folder):
+    node = Anvil(folder)
+    yield node
+    node.stop()
+
+
+@pytest.fixture
+def chain(anvil, gateway):
+    """The gateway's contract, and the gateway told of it."""
+    seed = base64.b64decode((gateway.etc / "signing-key").read_text().split()[1])
+    c = Chain(anvil, key=bytes(nacl.signing.SigningKey(seed).verify_key))
+    connect(gateway, c)
+    return c
+
+
+def connect(gateway, chain, finality="instant", **more):
+    gateway.config["chains"] = [{"name": "consortium", "plugin": "chain-ethereum",
+                                 "config": chain.settings(gateway.folder, finality=finality, **more)}]
+
+
+def status(gateway):
+    return gateway.status()["chains"][0]
+
+
+def ledger_head(gateway):
+    """Size and root of the newest checkpoint."""
+    lines = gateway.control("checkpoint")[0]["note"].split("\n")
+    return int(lines[1]), base64.b64decode(lines[2])
+
+
+def publish(broker, n, device="d1"):
+    broker.publish(f"ward/{device}/senml", packs(range(60, 60 + n)))
+
+
+def expect_anchored(gateway, chain):
+    """The contract has the ledger's newest checkpoint, and the gateway knows."""
+    def anchored():
+        size, root = ledger_head(gateway)
+        return chain.head()[1:] == (size, root) and status(gateway)["anchored_size"] == size
+    wait_for("the contract has what the ledger has", anchored)
+    sizes = [size for _, size, _ in chain.anchors()]
+    assert sizes == sorted(set(sizes))
+    assert chain.node.nonce(SENDER, "pending") == chain.node.nonce(SENDER)
+
+
+def worker_of(gateway):
+    """The process id of the connector's worker, or None."""
+    for child in Path(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children").read_text().split():
+        try:
+            if b"chain-ethereum" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return int(child)
+        except OSError:
+            pass
+    return None
+
+
+def kill_worker(gateway):
+    worker = worker_of(gateway)
+    if worker:
+        os.kill(worker, signal.SIGKILL)
+
+
+def test_what_is_read_is_anchored_and_stays_so(gateway, broker, chain):
+    gateway.start()
+    publish(broker, 5)
+    gateway.wait_stored(range(60, 65))
+    expect_anchored(gateway, chain)
+    assert " block " in status(gateway)["receipt"] and status(gateway)["receipt"].startswith("0x")
+    gateway.stop()
+    sent = chain.node.nonce(SENDER)
+    gateway.start()
+    wait_for("the receipt is known again", lambda: status(gateway)["receipt"].startswith("0x"))
+    assert chain.node.nonce(SENDER) - sent <= 2  # what the restart itself wrote
+    expect_anchored(gateway, chain)
+    gateway.assert_ledger_verifies()
+
+
+def test_an_outage_costs_one_transaction(gateway, broker, chain):
+    gateway.start()
+    publish(broker, 2)
+    expect_anchored(gateway, chain)
+    sent = chain.node.nonce(SENDER)
+    chain.node.stop()
+    wait_for("the node is missed", lambda: kick(broker) or status(gateway)["health"] == "unreachable")
+    height = gateway.status()["ledger"]["height"]
+    wait_for("there are many blocks", lambda: kick(broker) or gateway.status()["ledger"]["height"] > height + 10)
+    assert any("ChainUnreachable:consortium" in a["rule"] for a in gateway.technical_alerts())
+    wait_for("all is sealed", lambda: quiet(gateway))
+    chain.node.start()
+    expect_anchored(gateway, chain)
+    assert chain.node.nonce(SENDER) - sent <= 2  # the alert's end is one more block
+
+
+def kick(broker):
+    broker.publish("ward/d1/senml", [senml("hr", 70, time.time())])
+
+
+def quiet(gateway):
+    """No block was made for a while."""
+    height = gateway.status()["ledger"]["height"]
+    time.sleep(0.7)
+    return gateway.status()["ledger"]["height"] == height
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_kills_at_any_moment(gateway, broker, chain, seed):
+    """Of the worker, the daemon and the node, while blocks come every 100 ms and what is final lags."""
+    chance = random.Random(seed)
+    connect(gateway, chain, finality={"confirmations": 2}, replace_after="1s")
+    chain.node.rpc("evm_setIntervalMining", 1)
+    gateway.start()
+    for i in range(8):
+        publish(broker, 3)
+        time.sleep(chance.random())
+        what = chance.choice(["worker", "worker", "daemon", "node"])
+        if what == "worker":
+            kill_worker(gateway)
+        elif what == "daemon":
+            gateway.kill()
+            gateway.start()
+        else:
+            chain.node.stop()
+            time.sleep(chance.random())
+            chain.node.start()
+            chain.node.rpc("evm_setIntervalMining", 1)
+    expect_anchored(gateway, chain)
+    gateway.assert_ledger_verifies()
+
+
+def test_a_reorganisation_is_anchored_again(gateway, broker, chain):
+    connect(gateway, chain, finality={"confirmations": 6})
+    chain.node.mine(5)
+    gateway.start()
+    publish(broker, 3)
+    size = wait_for("it is anchored", lambda: chain.head()[1] and quiet(gateway) and ledger_head(gateway)[0])
+    wait_for("all of it", lambda: chain.head()[1] == size)
+    assert status(gateway)["anchored_size"] < size
+    chain.node.rpc("anvil_reorg", 2, [])
+    assert chain.head()[1] < size
+    wait_for("it is anchored again", lambda: chain.head()[1] >= size)
+    chain.node.mine(6)
+    expect_anchored_later(gateway, chain)
+
+
+def expect_anchored_later(gateway, chain):
+    wait_for("it is final", lambda: chain.node.mine() or status(gateway)["anchored_size"] == ledger_head(gateway)[0])
+    expect_anchored(gateway, chain)
+
+
+def test_what_an_operator_has_to_change_is_said_and_waited_for(gateway, broker, chain):
+    connect(gateway, chain, chain_id=1)
+    gateway.start()
+    publish(broker, 1)
+    wait_for("it says so", lambda: "expected 1" in status(gateway)["reason"])
+    failures = status(gateway)["failures"]
+    time.sleep(3)
+    publish(broker, 1)
+    assert status(gateway)["failures"] == failures
+    assert chain.node.nonce(SENDER) == 0
