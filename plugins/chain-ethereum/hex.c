@@ -2,26 +2,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 
 void hex_write(Bytes data, char *ret) {
-        static const char digits[] = "0123456789abcdef";
-
-        *ret++ = '0';
-        *ret++ = 'x';
-        for (size_t i = 0; i < data.len; i++) {
-                *ret++ = digits[data.data[i] >> 4];
-                *ret++ = digits[data.data[i] & 15];
-        }
-        *ret = '\0';
-}
-
-static int digit_of(char c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        ret[0] = '0';
+        ret[1] = 'x';
+        (void) sodium_bin2hex(ret + 2, 2 * data.len + 1, data.data, data.len);
 }
 
 int hex_read(const char *text, uint8_t *ret, size_t size, size_t *ret_len) {
@@ -31,12 +18,7 @@ int hex_read(const char *text, uint8_t *ret, size_t size, size_t *ret_len) {
         size_t digits = strlen(text);
         if (digits % 2 != 0 || strspn(text, "0123456789abcdefABCDEF") != digits)
                 return -EBADMSG;
-        if (digits / 2 > size)
-                return -EMSGSIZE;
-        for (size_t i = 0; i < digits / 2; i++)
-                ret[i] = (uint8_t) (digit_of(text[2 * i]) << 4 | digit_of(text[2 * i + 1]));
-        *ret_len = digits / 2;
-        return 0;
+        return sodium_hex2bin(ret, size, text, digits, NULL, ret_len, NULL) == 0 ? 0 : -EMSGSIZE;
 }
 
 int hex_read_exact(const char *text, uint8_t *ret, size_t size) {
@@ -52,18 +34,15 @@ void quantity_write(uint64_t v, char ret[static QUANTITY_SIZE]) {
 }
 
 int quantity_read(const char *text, uint64_t *ret) {
-        uint64_t v = 0;
-
         if (!startswith(text, "0x") || !text[2])
                 return -EBADMSG;
         text += 2;
         if (strspn(text, "0123456789abcdefABCDEF") != strlen(text))
                 return -EBADMSG;
-        for (; *text; text++) {
-                if (v >> 60 != 0)
-                        return -ERANGE;
-                v = v << 4 | (uint64_t) digit_of(*text);
-        }
+        errno = 0;
+        unsigned long long v = strtoull(text, NULL, 16);
+        if (errno == ERANGE)
+                return -ERANGE;
         *ret = v;
         return 0;
 }

@@ -80,7 +80,7 @@ RpcRefusal rpc_classify(int64_t code, const char *message) {
         char lower[RPC_MESSAGE_MAX];
         size_t len = 0;
 
-        for (; message[len] && len < sizeof lower - 1; len++)
+        for (; len < sizeof lower - 1 && message[len]; len++)
                 lower[len] = (char) tolower((unsigned char) message[len]);
         lower[len] = '\0';
         for (size_t i = 0; i < ELEMENTS(words); i++)
