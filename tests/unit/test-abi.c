@@ -193,15 +193,15 @@ static void lying_answers_are_refused(void **state) {
                 size_t at;
                 uint8_t byte;
         } lies[] = {
-                { 23, 1 },          /* an offset beyond 64 bits */
-                { 30, 1 },          /* beyond the end */
-                { 31, 0xa0 },       /* at the name itself: a length */
-                { 32, 1 },          /* an address of 32 bytes */
-                { 4 * 32 - 1, 2 },  /* a bool of 2 */
-                { 5 * 32 - 1, 64 }, /* a name that is longer than what is there */
-                { 5 * 32, '\n' },
-                { 5 * 32, 0 },
-                { 5 * 32 + 3, 0xc3 },
+                { 23, 1 },    /* an offset beyond 64 bits */
+                { 30, 1 },    /* beyond the end */
+                { 31, 0xa0 }, /* at the name itself: a length */
+                { 32, 1 },    /* an address of 32 bytes */
+                { 127, 2 },   /* a bool of 2 */
+                { 159, 64 },  /* a name that is longer than what is there */
+                { 160, '\n' },
+                { 160, 0 },
+                { 163, 0xc3 },
         };
         AbiGatewayInfo info;
         size_t len;

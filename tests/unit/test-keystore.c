@@ -11,6 +11,7 @@
 
 #include "keystore.h"
 #include "hex-fixture.h"
+#include "host-fixture.h"
 
 #define SECRET_WEB3 "0x7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d"
 #define SECRET_46   "0x4646464646464646464646464646464646464646464646464646464646464646"
@@ -143,21 +144,6 @@ static void keys_are_64_digits(void **state) {
 
 /* --- files --- */
 
-typedef struct TestHost {
-        struct wardstone_host host;
-        char text[512];
-} TestHost;
-
-static int test_fail(const struct wardstone_host *host, int result, const char *format, ...) {
-        TestHost *t = container_of(host, TestHost, host);
-        va_list ap;
-
-        va_start(ap, format);
-        (void) vsnprintf(t->text, sizeof t->text, format, ap);
-        va_end(ap);
-        return result;
-}
-
 static void write_file(const char *path, const char *text, mode_t mode) {
         FILE *f = fopen(path, "we");
 
@@ -168,7 +154,7 @@ static void write_file(const char *path, const char *text, mode_t mode) {
 }
 
 static void an_operator_names_files(void **state) {
-        TestHost t = { .host.fail = test_fail };
+        TestHost t = test_host();
         char folder[] = "/tmp/test-keystore.XXXXXX";
         char key[64], keystore[64], password[64];
         Account a;

@@ -10,70 +10,70 @@
 
 #define HASH "\"0x00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\""
 
-static void messages_count_before_codes(void **state) {
-        static const struct {
-                int64_t code;
-                const char *message;
-                RpcRefusal refusal;
-        } cases[] = {
-                /* geth, GoQuorum */
-                { -32000, "nonce too low: next nonce 5, tx nonce 3", RPC_NONCE_LOW },
-                { -32000, "nonce too high", RPC_NONCE_HIGH },
-                { -32000, "replacement transaction underpriced", RPC_UNDERPRICED },
-                { -32000, "transaction underpriced: tip needed 1, tip permitted 0", RPC_UNDERPRICED },
-                { -32000, "max fee per gas less than block base fee: address 0x0, maxFeePerGas: 1",
-                                RPC_UNDERPRICED },
-                { -32000, "already known", RPC_ALREADY_KNOWN },
-                { -32000, "known transaction: 0011", RPC_ALREADY_KNOWN },
-                { -32000, "insufficient funds for gas * price + value: balance 0", RPC_FUNDS },
-                { -32000, "gas required exceeds allowance (0)", RPC_FUNDS },
-                { 3, "execution reverted", RPC_REVERTED },
-                { 3, "execution reverted: nonce too low", RPC_REVERTED },
-                { -32000, "account does not have permission for the transaction", RPC_NOT_PERMITTED },
-                { -32601, "the method eth_x does not exist/is not available", RPC_NO_METHOD },
-                /* Besu */
-                { -32001, "Nonce too low", RPC_NONCE_LOW },
-                { -32006, "Nonce is too high", RPC_NONCE_HIGH },
-                { -32004, "Upfront cost exceeds account balance", RPC_FUNDS },
-                { -32007, "Sender account not authorized to send transactions", RPC_NOT_PERMITTED },
-                { -32009, "Gas price below configured minimum gas price", RPC_UNDERPRICED },
-                { -32000, "Known transaction", RPC_ALREADY_KNOWN },
-                { -32604, "Method not enabled", RPC_NO_METHOD },
-                { -40100, "Unauthorized", RPC_NOT_PERMITTED },
-                /* hardhat */
-                { -32000, "Nonce too low. Expected nonce to be 5 but got 3.", RPC_NONCE_LOW },
-                { -32000, "Sender doesn't have enough funds to send tx.", RPC_FUNDS },
-                { -32000, "Transaction maxFeePerGas (1) is too low for the next block, which has a",
-                                RPC_UNDERPRICED },
-                { -32603,
-                                "VM Exception while processing transaction: reverted with custom error "
-                                "'NotSender()'",
-                                RPC_REVERTED },
-                { -32004, "Method eth_x is not supported", RPC_NO_METHOD },
-                /* ganache, anvil, Nethermind, Erigon */
-                { -32000,
-                                "the tx doesn't have the correct nonce. account has nonce of: 1 tx has "
-                                "nonce of: 0",
-                                RPC_NONCE_LOW },
-                { -32003, "Insufficient funds for gas * price + value", RPC_FUNDS },
-                { -32003, "transaction already imported", RPC_ALREADY_KNOWN },
-                { -32010, "OldNonce, Current nonce: 5, nonce of rejected tx: 3", RPC_NONCE_LOW },
-                { -32010, "FeeTooLow, MaxFeePerGas too low.", RPC_UNDERPRICED },
-                { -32000, "existing tx with same hash", RPC_ALREADY_KNOWN },
-                /* the code alone */
-                { -32001, "", RPC_NONCE_LOW },
-                { -32004, "?", RPC_FUNDS },
-                { -32006, "?", RPC_NONCE_HIGH },
-                { -32007, "?", RPC_NOT_PERMITTED },
-                { -32009, "?", RPC_UNDERPRICED },
-                { -32000, "header not found", RPC_UNKNOWN },
-                { 0, "", RPC_UNKNOWN },
-        };
+static const struct {
+        int64_t code;
+        const char *message;
+        RpcRefusal refusal;
+} refusals[] = {
+        /* geth, GoQuorum */
+        { -32000, "nonce too low: next nonce 5, tx nonce 3", RPC_NONCE_LOW },
+        { -32000, "nonce too high", RPC_NONCE_HIGH },
+        { -32000, "replacement transaction underpriced", RPC_UNDERPRICED },
+        { -32000, "transaction underpriced: tip needed 1, tip permitted 0", RPC_UNDERPRICED },
+        { -32000, "max fee per gas less than block base fee: address 0x0, maxFeePerGas: 1",
+                        RPC_UNDERPRICED },
+        { -32000, "already known", RPC_ALREADY_KNOWN },
+        { -32000, "known transaction: 0011", RPC_ALREADY_KNOWN },
+        { -32000, "insufficient funds for gas * price + value: balance 0", RPC_FUNDS },
+        { -32000, "gas required exceeds allowance (0)", RPC_FUNDS },
+        { 3, "execution reverted", RPC_REVERTED },
+        { 3, "execution reverted: nonce too low", RPC_REVERTED },
+        { -32000, "account does not have permission for the transaction", RPC_NOT_PERMITTED },
+        { -32601, "the method eth_x does not exist/is not available", RPC_NO_METHOD },
+        /* Besu */
+        { -32001, "Nonce too low", RPC_NONCE_LOW },
+        { -32006, "Nonce is too high", RPC_NONCE_HIGH },
+        { -32004, "Upfront cost exceeds account balance", RPC_FUNDS },
+        { -32007, "Sender account not authorized to send transactions", RPC_NOT_PERMITTED },
+        { -32009, "Gas price below configured minimum gas price", RPC_UNDERPRICED },
+        { -32000, "Known transaction", RPC_ALREADY_KNOWN },
+        { -32604, "Method not enabled", RPC_NO_METHOD },
+        { -40100, "Unauthorized", RPC_NOT_PERMITTED },
+        /* hardhat */
+        { -32000, "Nonce too low. Expected nonce to be 5 but got 3.", RPC_NONCE_LOW },
+        { -32000, "Sender doesn't have enough funds to send tx.", RPC_FUNDS },
+        { -32000, "Transaction maxFeePerGas (1) is too low for the next block, which has a",
+                        RPC_UNDERPRICED },
+        { -32603,
+                        "VM Exception while processing transaction: reverted with custom error "
+                        "'NotSender()'",
+                        RPC_REVERTED },
+        { -32004, "Method eth_x is not supported", RPC_NO_METHOD },
+        /* ganache, anvil, Nethermind, Erigon */
+        { -32000,
+                        "the tx doesn't have the correct nonce. account has nonce of: 1 tx has "
+                        "nonce of: 0",
+                        RPC_NONCE_LOW },
+        { -32003, "Insufficient funds for gas * price + value", RPC_FUNDS },
+        { -32003, "transaction already imported", RPC_ALREADY_KNOWN },
+        { -32010, "OldNonce, Current nonce: 5, nonce of rejected tx: 3", RPC_NONCE_LOW },
+        { -32010, "FeeTooLow, MaxFeePerGas too low.", RPC_UNDERPRICED },
+        { -32000, "existing tx with same hash", RPC_ALREADY_KNOWN },
+        /* the code alone */
+        { -32001, "", RPC_NONCE_LOW },
+        { -32004, "?", RPC_FUNDS },
+        { -32006, "?", RPC_NONCE_HIGH },
+        { -32007, "?", RPC_NOT_PERMITTED },
+        { -32009, "?", RPC_UNDERPRICED },
+        { -32000, "header not found", RPC_UNKNOWN },
+        { 0, "", RPC_UNKNOWN },
+};
 
-        for (size_t i = 0; i < ELEMENTS(cases); i++)
-                if (rpc_classify(cases[i].code, cases[i].message) != cases[i].refusal)
-                        fail_msg("%s: %d", cases[i].message,
-                                        (int) rpc_classify(cases[i].code, cases[i].message));
+static void messages_count_before_codes(void **state) {
+        for (size_t i = 0; i < ELEMENTS(refusals); i++)
+                if (rpc_classify(refusals[i].code, refusals[i].message) != refusals[i].refusal)
+                        fail_msg("%s: %d", refusals[i].message,
+                                        (int) rpc_classify(refusals[i].code, refusals[i].message));
 }
 
 static int parse(const char *text, json_t **ret_result, RpcError *ret_error) {

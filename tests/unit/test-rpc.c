@@ -7,36 +7,22 @@
 
 #include "base/clock.h"
 #include "rpc.h"
+#include "host-fixture.h"
 #include "node-fixture.h"
 
 enum { NODES = 3 };
 
 typedef struct Fixture {
-        struct wardstone_host host;
-        char text[512];
+        TestHost host;
         StandIn nodes[NODES];
         Rpc rpc;
 } Fixture;
-
-static int test_fail(const struct wardstone_host *host, int result, const char *format, ...) {
-        Fixture *f = container_of(host, Fixture, host);
-        va_list ap;
-
-        va_start(ap, format);
-        (void) vsnprintf(f->text, sizeof f->text, format, ap);
-        va_end(ap);
-        return result;
-}
-
-static void test_log(
-                const struct wardstone_host *host, enum wardstone_level level, const char *format, ...) {
-}
 
 static int set_up(void **state) {
         Fixture *f = calloc(1, sizeof *f);
 
         assert_non_null(f);
-        f->host = (struct wardstone_host){ .fail = test_fail, .log = test_log };
+        f->host = test_host();
         for (size_t i = 0; i < NODES; i++)
                 stand_in_start(&f->nodes[i], GOOD);
         *state = f;
@@ -61,7 +47,7 @@ static void open_client(Fixture *f, size_t count, const char *timeout, const Rpc
         for (size_t i = 0; i < count; i++)
                 o.endpoints[i] = f->nodes[i].url;
         assert_int_equal(duration_parse(timeout, &o.transfer.timeout_us), 0);
-        assert_int_equal(rpc_open(&f->rpc, &f->host, &o), WARDSTONE_OK);
+        assert_int_equal(rpc_open(&f->rpc, &f->host.host, &o), WARDSTONE_OK);
 }
 
 /* One round with one call. */
@@ -148,7 +134,7 @@ static void nobody_is_starved_by_silence(void **state) {
         atomic_store(&f->nodes[0].mood, (int) SILENT);
         open_client(f, 2, "5s", &(RpcOptions){ 0 });
         assert_int_equal(ask_once(f, 200 * USEC_PER_MSEC, &e), WARDSTONE_RETRY);
-        assert_non_null(strstr(f->text, "127.0.0.1"));
+        assert_non_null(strstr(f->host.text, "127.0.0.1"));
         assert_int_equal(calls_of(f, 1), 0);
         assert_int_equal(ask(f), WARDSTONE_OK);
         assert_int_equal(calls_of(f, 1), 1);
@@ -161,9 +147,9 @@ static void who_failed_is_said_without_secrets(void **state) {
         atomic_store(&f->nodes[1].mood, (int) OTHER_CHAIN);
         open_client(f, 2, "5s", &(RpcOptions){ 0 });
         assert_int_equal(ask(f), WARDSTONE_RETRY);
-        assert_non_null(strstr(f->text, "HTTP status 503"));
-        assert_non_null(strstr(f->text, "it is of chain 1338, expected 1337"));
-        assert_null(strstr(f->text, "hidden"));
+        assert_non_null(strstr(f->host.text, "HTTP status 503"));
+        assert_non_null(strstr(f->host.text, "it is of chain 1338, expected 1337"));
+        assert_null(strstr(f->host.text, "hidden"));
         /* an operator's matter only where it is one for each of them */
         atomic_store(&f->nodes[0].mood, (int) FORBIDDEN);
         assert_int_equal(ask(f), WARDSTONE_CONFIGURATION);
@@ -190,7 +176,7 @@ static void a_refusal_is_an_answer(void **state) {
         assert_int_equal(e.refusal, RPC_NONCE_LOW);
         assert_int_equal(calls_of(f, 1), 0);
         assert_int_equal(rpc_refused(&f->rpc, "eth_gasPrice", &e), WARDSTONE_RETRY);
-        assert_string_equal(f->text, "eth_gasPrice: nonce too low (-32000)");
+        assert_string_equal(f->host.text, "eth_gasPrice: nonce too low (-32000)");
         e.refusal = RPC_FUNDS;
         assert_int_equal(rpc_refused(&f->rpc, "eth_gasPrice", &e), WARDSTONE_CONFIGURATION);
 }
