@@ -108,14 +108,24 @@ static bool same_alert(const Delivery *a, const Delivery *b) {
         return false;
 }
 
-void delivery_queue_step_back(DeliveryQueue *q) {
-        Delivery *refused = q->items[0];
+/* Whether something about one of its alerts waits before it. */
+static bool comes_after_its_own(const DeliveryQueue *q, size_t at) {
+        for (size_t i = 0; i < at; i++)
+                if (same_alert(q->items[i], q->items[at]))
+                        return true;
+        return false;
+}
 
-        refused->refusals++;
-        if (q->count < 2 || same_alert(refused, q->items[1]))
+void delivery_queue_step_back(DeliveryQueue *q) {
+        q->items[0]->refusals++;
+        for (size_t i = 1; i < q->count; i++) {
+                Delivery *next = q->items[i];
+                if (comes_after_its_own(q, i))
+                        continue;
+                memmove((void *) &q->items[1], (void *) &q->items[0], i * sizeof(Delivery *));
+                q->items[0] = next;
                 return;
-        q->items[0] = q->items[1];
-        q->items[1] = refused;
+        }
 }
 
 void delivery_queue_drop_refused(DeliveryQueue *q, unsigned refusals, DeliveryDroppedFn fn, void *userdata) {

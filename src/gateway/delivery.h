@@ -27,7 +27,7 @@ int delivery_queue_add(DeliveryQueue *q, const Notice *n, size_t max, int64_t no
 /* Gives up what is older than expire_us and not of high priority. */
 void delivery_queue_expire(
                 DeliveryQueue *q, int64_t expire_us, int64_t now_us, DeliveryDroppedFn fn, void *userdata);
-/* The first was refused: it lets the second go first, unless that is about the same alert. */
+/* The first was refused: it lets the next one go first that has nothing to do with what waits before it. */
 void delivery_queue_step_back(DeliveryQueue *q);
 /* Gives up what was refused as often as that, others being taken: it is the notice's own fault. */
 void delivery_queue_drop_refused(DeliveryQueue *q, unsigned refusals, DeliveryDroppedFn fn, void *userdata);

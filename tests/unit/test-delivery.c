@@ -130,6 +130,10 @@ static void a_notice_that_is_refused_lets_others_go_first(void **state) {
         add(&q, "a", TRANSITION_ESCALATED, PRIORITY_HIGH, 0, &dropped);
         delivery_queue_step_back(&q); /* but not one about the same alert */
         expect_keys(&q, (const char *const[]){ "a:raised", "a:escalated", NULL });
+        add(&q, "b", TRANSITION_RAISED, PRIORITY_HIGH, 0, &dropped);
+        add(&q, "b", TRANSITION_ESCALATED, PRIORITY_HIGH, 0, &dropped);
+        delivery_queue_step_back(&q); /* and neither keeps another alert waiting */
+        expect_keys(&q, (const char *const[]){ "b:raised", "a:raised", "a:escalated", "b:escalated", NULL });
         delivery_queue_done(&q);
 
         add(&q, "a", TRANSITION_RAISED, PRIORITY_HIGH, 0, &dropped);
