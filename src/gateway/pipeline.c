@@ -10,14 +10,11 @@
 #include "gateway/pipeline.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 
 #include "gateway/internal.h"
 #include "gateway/log.h"
 #include "gateway/replay.h"
-#include "gateway/restore.h"
-#include "gateway/silences.h"
 
 enum { RETRY_US = 1000000, PATIENCE_MAX_US = 30000000, ENTRY_BODY_MAX = 2048 };
 
@@ -155,6 +152,7 @@ static void leave_store(Gateway *g, StoreState state, const char *why, const Sta
                 for (size_t i = 0; i < g->source_count; i++)
                         g->sources[i].source->ops->suspend(g->sources[i].source);
                 validator_forget(g->validator);
+                p->behind = p->waiting > 0 && p->writing_since_us != INT64_MAX;
                 p->waiting = p->writing = 0;
         }
         if (p->store == STORE_OK || !streq(p->store_error, why))
@@ -166,6 +164,15 @@ static void leave_store(Gateway *g, StoreState state, const char *why, const Sta
         (void) alert_manager_raise(g->alerts, "StoreFailed", summary, now);
 }
 
+static void record_shed(Gateway *g, int64_t since_us, const Stamp *now) {
+        uint64_t shed = g->pipeline.shed;
+
+        g->pipeline.shed = 0;
+        if (shed > 0)
+                pipeline_append_gap(g, GAP_SHED, "entries", since_us, now->wall_us, 0, shed,
+                                "entries that found no room");
+}
+
 /* The store works again. What is in it decides what is a duplicate from here on. */
 static void return_to_store(Gateway *g, const Stamp *now) {
         Pipeline *p = &g->pipeline;
@@ -175,10 +182,7 @@ static void return_to_store(Gateway *g, const Stamp *now) {
                         "readings are stored again");
         pipeline_append_gap(
                         g, GAP_STORE, "store", p->store_since.wall_us, now->wall_us, 0, 0, p->store_error);
-        if (p->shed > 0)
-                pipeline_append_gap(g, GAP_SHED, "entries", p->store_since.wall_us, now->wall_us, 0, p->shed,
-                                "entries that found no room while the store failed");
-        p->shed = 0;
+        record_shed(g, p->store_since.wall_us, now);
         validator_forget(g->validator);
         replay_identities(g);
         alert_manager_clear(g->alerts, "StoreFailed", now);
@@ -209,6 +213,7 @@ void pipeline_committed(Gateway *g) {
         if (result.r < 0) {
                 p->failed++;
                 p->shed += result.dropped;
+                p->behind = false; /* they are in one batch now */
                 p->retry_us = now.mono_us + RETRY_US;
                 leave_store(g, STORE_DOWN, result.message, &now);
                 return;
@@ -217,10 +222,16 @@ void pipeline_committed(Gateway *g) {
                 log_warning("%s", result.message);
         p->batches++;
         p->entries += result.entries;
-        if (p->store != STORE_OK)
+        if (p->store != STORE_OK && p->behind) {
+                p->behind = false;
+                p->store = STORE_DOWN;
+                p->retry_us = now.mono_us + RETRY_US;
+                close_batch(g, false, &now);
+        } else if (p->store != STORE_OK)
                 return_to_store(g, &now);
         else if (p->writing > 0)
                 acknowledge_sources(g);
+        record_shed(g, TIME_NONE, &now);
         if (result.sealed)
                 chains_wake(g->chains);
         if (p->close_wanted)
@@ -332,76 +343,6 @@ static void handle_frame(void *userdata, Source *s, const Frame *f) {
         close_batch(g, false, &arrival.stamp);
 }
 
-/* --- rules and alerts --- */
-
-void pipeline_outcome(void *userdata, const RuleOutcome *o) {
-        Gateway *g = userdata;
-
-        if (!g->replay_is_mute)
-                (void) alert_manager_outcome(
-                                g->alerts, o, rule_set_rule(g->config->rules, o->rule), &g->pipeline.now);
-}
-
-const Subject *pipeline_sealing_subject(const Subject *s) {
-        return s && s->kind == SUBJECT_GROUP ? NULL : s;
-}
-
-void pipeline_record(Gateway *g, const AlertEvent *event) {
-        uint8_t buffer[ENTRY_BODY_MAX];
-        CborWriter w = cbor_writer(buffer, sizeof buffer);
-        Stamp now = gateway_now(g);
-        const Subject *subject = event->subject == SUBJECT_NONE
-                                                 ? NULL
-                                                 : registry_subject(g->registry, event->subject);
-        AlertBody body = { .when = gateway_when(g, &now), .event = *event };
-
-        if (subject)
-                memcpy(body.subject, subject->name, sizeof body.subject);
-        body_put_alert(&w, &body);
-        pipeline_append(g, ENTRY_ALERT, pipeline_sealing_subject(subject), &w, &now);
-        log_message(event->transition == TRANSITION_DELIVERED ? LOG_DEBUG : LOG_NOTICE,
-                        LOG_FIELDS({ "EVENT", "alert" }, { "ALERT", event->id }, { "RULE", event->rule },
-                                        { "PRIORITY", priority_name(event->priority) },
-                                        { "STATE", alert_state_name(event->state) },
-                                        { "TRANSITION", alert_transition_name(event->transition) },
-                                        { "RECEIVER", event->receiver }, { "SUBJECT", body.subject }),
-                        "alert %s %s: %s", event->rule, alert_transition_name(event->transition), event->id);
-}
-
-/* On record first, so that the entries' order is the alert's history; no disk is waited for. */
-void pipeline_alert(void *userdata, const AlertEvent *event) {
-        Gateway *g = userdata;
-        Stamp now = gateway_now(g);
-
-        pipeline_record(g, event);
-        if (dispatch_event(g->dispatch, event, &now) < 0)
-                log_error("alert %s: out of memory, it will not be escalated", event->id);
-        restore_save_alert(g, event);
-}
-
-static void on_notice(void *userdata, const Notice *n) {
-        Gateway *g = userdata;
-        receivers_notify(g->receivers, n);
-}
-
-static void on_record(void *userdata, const AlertEvent *event) {
-        pipeline_record(userdata, event);
-}
-
-static void on_changed(void *userdata, const AlertEvent *event) {
-        restore_save_alert(userdata, event);
-}
-
-int pipeline_new_dispatch(Gateway *g) {
-        const DispatchCallbacks callbacks = { .notify = on_notice,
-                .record = on_record,
-                .changed = on_changed,
-                .silence_over = silences_over,
-                .userdata = g };
-
-        return dispatch_new(g->config->routing, g->registry, &callbacks, &g->dispatch);
-}
-
 /* --- sources come and go --- */
 
 static SourceWatch *watch_of(Gateway *g, const Source *s) {
@@ -449,11 +390,15 @@ SourceSink pipeline_sink(Gateway *g) {
 
 /* --- time --- */
 
+/* A commit is under way for which samples wait, be it for the next one's turn. */
+static bool is_waited_for(const Pipeline *p) {
+        return p->writing_since_us != INT64_MAX && p->store == STORE_OK && p->writing + p->waiting > 0;
+}
+
 static void watch_store(Gateway *g, const Stamp *now) {
         Pipeline *p = &g->pipeline;
 
-        if (p->writing_since_us != INT64_MAX && p->store == STORE_OK && p->writing > 0 &&
-                        now->mono_us - p->writing_since_us >= p->patience_us)
+        if (is_waited_for(p) && now->mono_us - p->writing_since_us >= p->patience_us)
                 leave_store(g, STORE_SLOW, "the disk does not answer in time", now);
         if (p->store == STORE_DOWN && p->writing_since_us == INT64_MAX && now->mono_us >= p->retry_us) {
                 p->retry_us = now->mono_us + RETRY_US;
@@ -483,8 +428,7 @@ int64_t pipeline_deadline(const Gateway *g) {
 
         next = MIN(next, dispatch_deadline(g->dispatch));
         if (p->writing_since_us != INT64_MAX)
-                return p->store == STORE_OK ? MIN(next, p->writing_since_us + g->config->slow_store_us)
-                                            : next;
+                return is_waited_for(p) ? MIN(next, p->writing_since_us + p->patience_us) : next;
         if (p->store == STORE_DOWN)
                 return MIN(next, p->retry_us);
         next = MIN(next, p->batch_deadline_us);

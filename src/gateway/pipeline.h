@@ -17,14 +17,16 @@ typedef struct Pipeline {
         size_t waiting; /* samples that wait for the open batch's commit, at least one a message */
         int64_t batch_deadline_us; /* monotonic; INT64_MAX: nothing waits */
         size_t writing;            /* samples that wait for the batch that is being written */
-        bool close_wanted;         /* close as soon as the one being written is done */
-        int64_t patience_us;       /* how long a commit may take: see note_pace() */
-        int64_t writing_since_us;  /* monotonic; INT64_MAX: nothing is being written */
+        bool behind; /* the store was left with readings in the open batch: they come again, as duplicates */
+        bool close_wanted;        /* close as soon as the one being written is done */
+        int64_t patience_us;      /* how long a commit may take: see note_pace() */
+        int64_t writing_since_us; /* monotonic; INT64_MAX: nothing is being written */
         StoreState store;
         Stamp store_since;    /* when it stopped being STORE_OK */
         int64_t retry_us;     /* monotonic: next try while STORE_DOWN */
         int64_t malformed_us; /* monotonic: of the last message that went to quarantine */
         uint64_t batches, entries, failed, shed;
+        const char *telling; /* the alert whose event is worked on: it is saved at the end */
         char store_error[256];
 } Pipeline;
 

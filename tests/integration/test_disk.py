@@ -1,11 +1,13 @@
 """A store that fails stops acknowledgements, not alerts."""
 
+import contextlib
 import subprocess
+import threading
 import time
 
 import pytest
 
-from ward import packs, senml, wait_for
+from ward import ControlError, packs, senml, wait_for
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -72,6 +74,30 @@ def test_alerts_do_not_wait_for_a_slow_disk(faulty, broker, listener):
     faulty.set_fault("commit-delay-us", 0)
     faulty.wait_stored([70])
     faulty.wait_stored([82], vital="spo2")
+
+
+def test_alerts_do_not_wait_for_a_commit_that_no_reading_is_in(faulty, broker, listener):
+    faulty.config["validation"] = {"slow_store": "200ms"}
+    faulty.config["ledger"]["batch_readings"] = 1
+    faulty.start()
+    faulty.wait_connected()
+    faulty.set_fault("commit-delay-us", 15_000_000)
+
+    def silence():
+        with contextlib.suppress(ControlError):  # it is not recorded in time
+            faulty.control("silence", for_us=60_000_000, why="test", subject="stay-9")
+    asking = threading.Thread(target=silence, daemon=True)
+    asking.start()
+    wait_for("the silence is begun", lambda: faulty.control("silences"))
+    time.sleep(0.1)  # and its batch closed
+    size = faulty.status()["ledger"]["size"]
+    for device in ("d1", "d2"):
+        broker.publish(f"ward/{device}/senml", [senml("spo2", 82, time.time())])
+        listener.expect("an alert", lambda m, device=device: m.get("subject") == f"device:{device}")
+    assert faulty.status()["ledger"]["size"] == size, "the alerts came before the silence was on the disk"
+    faulty.set_fault("commit-delay-us", 0)
+    asking.join(40)
+    faulty.wait_stored([82, 82], vital="spo2")
 
 
 def test_a_disk_that_is_always_slow_gets_on(faulty, broker):
