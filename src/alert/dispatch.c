@@ -218,8 +218,11 @@ void dispatch_use(Dispatch *d, const Routing *routing, const Stamp *now) {
         for (size_t i = 0; i < n; i++)
                 if (all[i]->event.state != ALERT_RESOLVED)
                         reroute(d, all[i], now);
-                else if (all[i]->held == 0 && !all[i]->retell)
+                else if (all[i]->held == 0 && !all[i]->retell) {
+                        all[i]->dirty = true;
+                        told_changed(d, all[i]);
                         told_drop(d, all[i]);
+                }
 }
 
 /* --- views --- */

@@ -54,7 +54,7 @@ typedef struct DispatchCallbacks {
         void (*notify)(void *userdata, const Notice *n);
         /* TRANSITION_ESCALATED, REPEATED, SILENCED, HELD: for the record. */
         void (*record)(void *userdata, const AlertEvent *e);
-        /* What is known of the alert changed: dispatch_save() it, now or later. Not called for one that is resolved. */
+        /* What is known of the alert changed: dispatch_save() it, now or later. */
         void (*changed)(void *userdata, const AlertEvent *e);
         /* A silence ended by itself. */
         void (*silence_over)(void *userdata, const Silence *s);
@@ -87,7 +87,7 @@ const SilenceList *dispatch_silences(const Dispatch *d);
 const Silence *dispatch_silence_of(const Dispatch *d, const AlertEvent *e);
 
 /* Over a restart: what is known of an alert (who was told, which step was reached), as CBOR; w has room for
- * DISPATCH_MEMORY_MAX bytes. -ENOENT. */
+ * DISPATCH_MEMORY_MAX bytes. Of one that is resolved: who is still to be told that it is. -ENOENT: nothing. */
 int dispatch_save(const Dispatch *d, const char *alert, CborWriter *w) _must_check_;
 /* The alert as the store kept it, with what dispatch_save() wrote (may be empty: then nobody knows of it). With the next
  * tick those who knew are told once more of its last transition, with the same key (the end may have come before they

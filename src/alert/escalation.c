@@ -131,6 +131,7 @@ static void wake(Dispatch *d, Told *t, const Stamp *now) {
         if (t->retell)
                 tell_again(d, t, now);
         if (t->event.state == ALERT_RESOLVED && t->held == 0) {
+                told_changed(d, t);
                 told_drop(d, t);
                 return;
         }

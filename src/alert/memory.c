@@ -25,11 +25,17 @@ static unsigned flags_of(const Told *t) {
                (t->held_recorded ? HELD_RECORDED : 0U);
 }
 
+/* Of one that is over only those matter who are still to be told. */
+static unsigned to_be_saved(const Told *t) {
+        return t->event.state == ALERT_RESOLVED && !t->retell ? t->held : t->known;
+}
+
 int dispatch_save(const Dispatch *d, const char *alert, CborWriter *w) {
         const Told *t = told_find(d, alert);
 
-        if (!t)
+        if (!t || (t->event.state == ALERT_RESOLVED && to_be_saved(t) == 0))
                 return -ENOENT;
+        const unsigned known = to_be_saved(t);
         cbor_put_array(w, ITEMS);
         cbor_put_uint(w, VERSION);
         cbor_put_uint(w, t->event.transition);
@@ -41,9 +47,9 @@ int dispatch_save(const Dispatch *d, const char *alert, CborWriter *w) {
         else
                 cbor_put_int(w, t->repeat_us - t->raised_us);
         cbor_put_uint(w, flags_of(t));
-        cbor_put_array(w, (size_t) __builtin_popcount(t->known) * PER_RECEIVER);
+        cbor_put_array(w, (size_t) __builtin_popcount(known) * PER_RECEIVER);
         for (unsigned r = 0; r < d->routing->receiver_count; r++)
-                if (t->known & 1U << r) {
+                if (known & 1U << r) {
                         cbor_put_uint(w, receiver_hash(d->routing->receivers[r].name));
                         if (t->stale & 1U << r)
                                 cbor_put_null(w);

@@ -176,7 +176,10 @@ void tell_resolved(Dispatch *d, Told *t, const Stamp *now) {
                 told_drop(d, t);
         if (d->over.count <= ALERTS_MAX)
                 return;
+        Told *oldest = d->over.first;
         for (unsigned r = 0; r < d->routing->receiver_count; r++)
-                give_up(d, d->over.first, r);
-        told_drop(d, d->over.first);
+                give_up(d, oldest, r);
+        oldest->dirty = true;
+        told_changed(d, oldest);
+        told_drop(d, oldest);
 }

@@ -128,7 +128,7 @@ bool told_before(const Told *a, const Told *b) {
 }
 
 void told_changed(Dispatch *d, Told *t) {
-        if (t->dirty && t->event.state != ALERT_RESOLVED)
+        if (t->dirty)
                 d->callbacks.changed(d->callbacks.userdata, &t->event);
         t->dirty = false;
 }

@@ -50,7 +50,7 @@ static inline void on_record(void *userdata, const AlertEvent *e) {
 static inline void on_changed(void *userdata, const AlertEvent *e) {
         Bench *b = userdata;
 
-        assert_int_not_equal(e->state, ALERT_RESOLVED);
+        (void) e;
         b->changes++;
 }
 

@@ -235,6 +235,32 @@ static void an_end_is_told_to_those_who_knew_and_forgotten(void **state) {
         nobody(b);
 }
 
+static void an_end_that_was_held_is_told_after_a_restart(void **state) {
+        Bench *b = *state;
+        uint8_t byte;
+        CborWriter w = cbor_writer(&byte, sizeof byte);
+
+        route(b, "alerts: {group_interval: 0s}\nroutes: [{steps: [{notify: [nurse, mqtt]}]}]\n");
+        b->routing->receivers[NURSE].rate_notices = 1;
+        b->routing->receivers[NURSE].rate_per_us = 60 * USEC_PER_SEC;
+        AlertEvent e = raise_alert(b, "a", 1, PRIORITY_LOW, 0);
+        b->seen = b->told;
+        size_t changes = b->changes;
+        change(b, &e, TRANSITION_RESOLVED, 2);
+        told(b, MQTT, "a:resolved");
+        nobody(b);
+        assert_true(b->changes == changes); /* whoever tells of an event saves it then */
+        Memory m = save(b, "a");
+        restart(b);
+        restore(b, &e, &m, 10);
+        assert_int_equal(save(b, "a").len, m.len);
+        tick(b, 10);
+        told(b, NURSE, "a:resolved"); /* and not those who have been told */
+        nobody(b);
+        assert_true(b->changes > changes);
+        assert_int_equal(dispatch_save(b->dispatch, "a", &w), -ENOENT);
+}
+
 static void receivers_are_known_by_name(void **state) {
         Bench *b = *state;
 
@@ -564,6 +590,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(
                                 steps_whose_time_has_come_meanwhile_are_taken, setup, teardown),
                 cmocka_unit_test_setup_teardown(an_alert_without_memory_is_told_as_raised, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                                an_end_that_was_held_is_told_after_a_restart, setup, teardown),
                 cmocka_unit_test_setup_teardown(news_that_is_newer_than_the_memory_is_told, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                                 an_end_is_told_to_those_who_knew_and_forgotten, setup, teardown),
