@@ -151,6 +151,8 @@ static void on_changed(void *userdata, Outbox *o) {
                 (void) alert_manager_raise(g->alerts, contradicted, summary, &now);
         else
                 alert_manager_clear(g->alerts, unreachable, &now);
+        if (s->health == OUTBOX_OK) /* a contradiction of the run before */
+                alert_manager_clear(g->alerts, contradicted, &now);
         log_message(s->health == OUTBOX_CONTRADICTED ? LOG_ERR : LOG_NOTICE,
                         LOG_FIELDS({ "EVENT", "chain" }, { "CHAIN", c->config->name },
                                         { "STATE", health_names[s->health] }),
@@ -176,7 +178,7 @@ static int start(Chains *chains, const PluginConfig *config, Error *e) {
         Gateway *g = chains->gateway;
         char plugin[PATH_MAX], state_path[PATH_MAX + 16];
 
-        *c = (Chain){ .owner = chains, .config = config, .health = OUTBOX_OK };
+        *c = (Chain){ .owner = chains, .config = config, .health = OUTBOX_BEHIND };
         int r = make_settings(c, e);
         if (r < 0)
                 return r;

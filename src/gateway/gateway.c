@@ -11,6 +11,7 @@
 #include "gateway/keys.h"
 #include "gateway/latest.h"
 #include "gateway/log.h"
+#include "gateway/own_alerts.h"
 #include "gateway/reload.h"
 #include "gateway/replay.h"
 #include "gateway/restore.h"
@@ -115,8 +116,6 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
                 log_message(LOG_ERR, LOG_FIELDS({ "EVENT", "reload" }, { "STATE", "refused" }),
                                 "reload refused, the old configuration stays in force: %s", e.message);
                 (void) alert_manager_raise(g->alerts, "ReloadRefused", e.message, &now);
-        } else {
-                alert_manager_clear(g->alerts, "ReloadRefused", &now);
         }
         (void) sd_notify(0, "READY=1");
         return 0;
@@ -268,6 +267,8 @@ static int start_parts(Gateway *g, const LedgerRecovery *recovery, Error *e) {
         dispatch_tick(g->dispatch, &now, g->local_offset_us);
         replay_identities(g);
         replay_at_start(g, &now);
+        gateway_release_unlisted(g, &now);
+        own_alerts_review(g, &now);
         record_start(g, recovery, &now);
         if (g->config->source_count > 0)
                 r = mqtt_selftest(e);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "gateway/internal.h"
+#include "gateway/log.h"
 #include "gateway/sealed.h"
 
 enum { VALUES_MAX = 40, KEY_MAX = NAME_MAX_LENGTH + 16 };
@@ -121,19 +122,21 @@ static int restore_values(void *userdata, const char *key, Bytes value) {
         size_t len, n;
 
         int k = sealed_open(r->gateway, key, value, plain, &len, subject);
-        if (k < 0 && k != -ENOENT)
+        if (k < 0 && k != -ENOENT && k != -EBADMSG)
                 return k;
         const Subject *s = registry_find_subject(r->gateway->registry, key + strlen("latest/"));
         CborReader reader = cbor_reader(BYTES(plain, k == 0 ? len : 0));
-        if (k < 0 || !s)
+        if (k == -ENOENT || !s)
                 k = -ENODATA; /* erased, or nobody's device is left */
-        else if (cbor_take_array(&reader, &n) < 0 || n < 3 || n % 3 != 0)
+        else if (k < 0 || cbor_take_array(&reader, &n) < 0 || n < 3 || n % 3 != 0)
                 k = -EBADMSG;
         else
                 k = prime(r, &reader, s->id, n);
-        if (k == -ENODATA)
+        if (k < 0 && k != -ENODATA) /* a start matters more */
+                log_warning("%s can't be restored: %s", key, strerror(-k));
+        if (k == -ENODATA || k == -EBADMSG)
                 sealed_remove(r->gateway, key);
-        return k == -ENODATA ? 0 : k;
+        return 0;
 }
 
 int latest_restore(Gateway *g, const Stamp *now, Error *e) {

@@ -55,8 +55,8 @@ static void record(const Receiver *r, const Notice *n, AlertTransition outcome, 
                 memcpy(e.receiver, r->config->name, strlen(r->config->name) + 1);
                 (void) snprintf(e.note, sizeof e.note, "%s%s%s", n->key, *why ? ": " : "", why);
                 pipeline_record(g, &e);
-                if (e.state == ALERT_RESOLVED && !receivers_wait_for(r->owner, e.id))
-                        restore_forget_alert(g, e.id);
+                if (e.state == ALERT_RESOLVED)
+                        restore_save_alert(g, &n->alerts[i]);
         }
 }
 
@@ -343,6 +343,15 @@ Receivers *receivers_free(Receivers *rs) {
         return NULL;
 }
 
+/* The configuration doesn't name it any more. */
+static void give_up_all(Receiver *r) {
+        r->queue.in_flight = false;
+        while (r->queue.count > 0) {
+                _cleanup_free_ Delivery *d = delivery_queue_take(&r->queue);
+                given_up(r, d, "there is no such receiver any more");
+        }
+}
+
 void receivers_adopt(Receivers *rs, Receivers *old) {
         for (size_t i = 0; i < rs->count; i++)
                 for (size_t j = 0; j < old->count; j++) {
@@ -353,6 +362,8 @@ void receivers_adopt(Receivers *rs, Receivers *old) {
                         to->queue.in_flight = false;
                         from->queue = (DeliveryQueue){ 0 };
                 }
+        for (size_t j = 0; j < old->count; j++)
+                give_up_all(&old->items[j]);
 }
 
 static json_t *receiver_status(const Receiver *r) {

@@ -20,7 +20,8 @@ enum {
 int receivers_new(Gateway *g, Receivers **ret, Error *e) _must_check_;
 Receivers *receivers_free(Receivers *r);
 
-/* What the old ones still had to deliver goes to those of the same name. */
+/* What the old ones still had to deliver goes to those of the same name, and is on record as undelivered where there is
+ * none. r is the gateway's by now. */
 void receivers_adopt(Receivers *r, Receivers *old);
 
 void receivers_notify(Receivers *r, const Notice *n);

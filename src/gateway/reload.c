@@ -5,6 +5,7 @@
 
 #include "gateway/internal.h"
 #include "gateway/log.h"
+#include "gateway/own_alerts.h"
 #include "gateway/replay.h"
 
 void gateway_append_config(Gateway *g) {
@@ -85,6 +86,14 @@ void gateway_retain_alerts(Gateway *g, const Stamp *now) {
         alert_manager_retain(g->alerts, rule_is_kept, g->config->rules, now);
 }
 
+void gateway_release_unlisted(Gateway *g, const Stamp *now) {
+        for (DeviceId i = 0; i < registry_device_count(g->registry); i++) {
+                const Device *d = registry_device(g->registry, i);
+                if (!d->registered && d->subject == d->own_subject)
+                        alert_manager_release(g->alerts, d->own_subject, now);
+        }
+}
+
 static void use_rules(Gateway *g, RuleEngine *engine) {
         Stamp now = gateway_now(g);
 
@@ -130,13 +139,14 @@ static int remake(Gateway *g, Error *e) {
                 receivers_free(receivers);
                 return r;
         }
-        receivers_adopt(receivers, g->receivers);
+        /* receivers and their numbers in the routing change together */
         SWAP(g->receivers, receivers);
+        receivers_adopt(g->receivers, receivers);
+        dispatch_use(g->dispatch, g->config->routing, &now);
         SWAP(g->chains, chains);
         receivers_free(receivers);
         chains_free(chains);
         use_sources(g, sources, n);
-        dispatch_use(g->dispatch, g->config->routing, &now);
         return 0;
 }
 
@@ -172,9 +182,17 @@ int gateway_reload(Gateway *g, Error *e) {
                 use_files(g->config, config);
         else
                 r = use_config(g, &config, e);
-        if (r < 0)
+        if (r < 0) {
+                Error unused;
+                devices = yaml_root(g->config->device_document);
+                if (registry_read(g->registry, &devices, &unused) < 0)
+                        log_error("the devices that were listed before can't be read again");
                 return r;
+        }
         use_rules(g, TAKE(engine));
+        Stamp now = gateway_now(g);
+        gateway_release_unlisted(g, &now);
+        own_alerts_review(g, &now);
         gateway_append_config(g);
         log_message(LOG_NOTICE, LOG_FIELDS({ "EVENT", "reload" }, { "STATE", "done" }),
                         "configuration reloaded: %zu devices, %zu rules", g->config->device_count,

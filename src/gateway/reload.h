@@ -12,5 +12,7 @@ int gateway_start_sources(Gateway *g, Error *e) _must_check_;
 void gateway_stop_sources(Gateway *g);
 /* Alerts of rules that there are no more end. */
 void gateway_retain_alerts(Gateway *g, const Stamp *now);
+/* Alerts of devices that belong to nobody and that the configuration doesn't list any more end. */
+void gateway_release_unlisted(Gateway *g, const Stamp *now);
 /* CONFIG: the hash of configuration and rules in force. */
 void gateway_append_config(Gateway *g);

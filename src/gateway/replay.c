@@ -105,6 +105,8 @@ static void on_reading(Replay *p, Bytes body, const char *subject) {
         int64_t mono_us = mono_of(g, p->now, &b.when);
         if (!d || !s || !v || mono_us > p->now->mono_us || is_before(p, mono_us))
                 return;
+        if (!d->registered && s->id == d->own_subject) /* gateway_release_unlisted() */
+                return;
         pass_time(p, &b.when);
         const Reading r = {
                 .device = d->id,

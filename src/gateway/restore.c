@@ -45,6 +45,8 @@ static int restore_assignment(void *userdata, const char *key, Bytes value) {
                         cbor_take_text(&r, label, sizeof label) < 0 || cbor_take_int(&r, &since) < 0)
                 return -EBADMSG;
         const Device *d = registry_find_device(g->registry, name);
+        if (!d && subject[0] == '\0')
+                return ledger_put_state(g->ledger, key, (Bytes){ 0 }); /* released, and gone since */
         if (d)
                 id = d->id;
         else if (registry_add_unregistered(g->registry, name, &id) < 0)
@@ -110,7 +112,7 @@ int restore_subjects(Gateway *g, Error *e) {
 }
 
 /* --- alerts: state "alert/<id>" is sealed CBOR [ALERT body, what the dispatch knows, [receivers that wait]...];
- *     the receivers are kept for a resolved one only, of which the dispatch knows nothing --- */
+ *     the receivers are kept for a resolved one only --- */
 
 static void put_waiting(Gateway *g, const AlertEvent *event, CborWriter *w) {
         const char *names[CONFIG_PLUGINS_MAX];
@@ -122,13 +124,15 @@ static void put_waiting(Gateway *g, const AlertEvent *event, CborWriter *w) {
 }
 
 void restore_save_alert(Gateway *g, const AlertEvent *event) {
-        uint8_t buffer[SEALED_MAX], part[SEALED_MAX];
+        uint8_t buffer[SEALED_MAX], part[SEALED_MAX], memory[DISPATCH_MEMORY_MAX];
         CborWriter w = cbor_writer(buffer, sizeof buffer), p = cbor_writer(part, sizeof part);
         char key[ALERT_ID_MAX + 16];
         AlertBody body = { .event = *event };
 
         (void) snprintf(key, sizeof key, "alert/%s", event->id);
-        if (event->state == ALERT_RESOLVED && !receivers_wait_for(g->receivers, event->id)) {
+        CborWriter m = cbor_writer(memory, sizeof memory);
+        bool known = dispatch_save(g->dispatch, event->id, &m) == 0;
+        if (event->state == ALERT_RESOLVED && !known && !receivers_wait_for(g->receivers, event->id)) {
                 sealed_remove(g, key);
                 return;
         }
@@ -139,20 +143,28 @@ void restore_save_alert(Gateway *g, const AlertEvent *event) {
         body_put_alert(&p, &body);
         cbor_put_array(&w, 3);
         cbor_put_bytes(&w, BYTES(p.data, p.len));
-        CborWriter m = cbor_writer(part, DISPATCH_MEMORY_MAX);
-        if (dispatch_save(g->dispatch, event->id, &m) < 0)
-                m.len = 0;
-        cbor_put_bytes(&w, BYTES(m.data, m.len));
+        cbor_put_bytes(&w, BYTES(m.data, known ? m.len : 0));
         put_waiting(g, event, &w);
         w.overflow |= p.overflow || m.overflow;
         sealed_put(g, key, pipeline_sealing_subject(s), &w);
 }
 
-void restore_forget_alert(Gateway *g, const char *id) {
-        char key[ALERT_ID_MAX + 16];
+/* -ENOENT: nobody's device is left. */
+static int find_subject(Gateway *g, const char *name, SubjectId *ret) {
+        const Subject *s = registry_find_subject(g->registry, name);
+        DeviceId unused;
 
-        (void) snprintf(key, sizeof key, "alert/%s", id);
-        sealed_remove(g, key);
+        if (!s && startswith(name, "device:")) {
+                /* not listed any more: gateway_release_unlisted() ends its alerts */
+                int r = registry_add_unregistered(g->registry, name + strlen("device:"), &unused);
+                if (r < 0)
+                        return r;
+                s = registry_find_subject(g->registry, name);
+        }
+        if (!s)
+                return registry_group_named(g->registry, name, ret);
+        *ret = s->id;
+        return 0;
 }
 
 static int take_alert(Gateway *g, CborReader *r, AlertEvent *ret, Bytes *ret_memory) {
@@ -165,13 +177,7 @@ static int take_alert(Gateway *g, CborReader *r, AlertEvent *ret, Bytes *ret_mem
                 return -EBADMSG;
         *ret = body.event;
         ret->subject = SUBJECT_NONE;
-        if (!body.subject[0])
-                return 0;
-        const Subject *s = registry_find_subject(g->registry, body.subject);
-        int k = s ? 0 : registry_group_named(g->registry, body.subject, &ret->subject);
-        if (s)
-                ret->subject = s->id;
-        return k;
+        return body.subject[0] ? find_subject(g, body.subject, &ret->subject) : 0;
 }
 
 /* Receivers that had not been told that it is over; they know the notice by its key. */
@@ -191,8 +197,6 @@ static int tell_resolved(Gateway *g, const AlertEvent *e, CborReader *r) {
                                 receivers_notify(g->receivers, &notice);
                 }
         }
-        if (!receivers_wait_for(g->receivers, e->id))
-                restore_forget_alert(g, e->id);
         return 0;
 }
 
@@ -206,21 +210,27 @@ static int restore_alert(void *userdata, const char *key, Bytes value) {
         const Stamp *now = &g->clock.now;
 
         int r = sealed_open(g, key, value, plain, &len, subject);
-        if (r == -ENOENT)
-                return 0; /* the subject was erased */
+        CborReader reader = cbor_reader(BYTES(plain, r == 0 ? len : 0));
+        if (r == 0)
+                r = take_alert(g, &reader, &event, &memory);
+        if (r == -ENOENT || r == -EBADMSG || r == -ENOSPC) {
+                /* the subject was erased, or nobody's device is left; a start matters more than what is damaged */
+                if (r != -ENOENT)
+                        log_error("%s can't be restored: %s", key, strerror(-r));
+                sealed_remove(g, key);
+                return 0;
+        }
         if (r < 0)
                 return r;
-        CborReader reader = cbor_reader(BYTES(plain, len));
-        r = take_alert(g, &reader, &event, &memory);
-        if (r == -ENOENT)
-                return 0; /* nobody's device is left */
-        if (r < 0)
-                return r;
-        if (event.state == ALERT_RESOLVED)
-                return tell_resolved(g, &event, &reader);
+        if (event.state == ALERT_RESOLVED && tell_resolved(g, &event, &reader) < 0)
+                log_warning("alert %s: who waits for its end can't be found out", event.id);
         r = dispatch_restore(g->dispatch, &event, memory, now);
         if (r < 0)
                 log_warning("alert %s: who was told of it can't be found out: %s", event.id, strerror(-r));
+        if (event.state == ALERT_RESOLVED) {
+                restore_save_alert(g, &event);
+                return 0;
+        }
         r = alert_manager_restore(g->alerts, &event, rule_set_find_alert(g->config->rules, event.rule),
                         now->wall_us - now->mono_us);
         if (r < 0)

@@ -13,8 +13,7 @@ int restore_alerts(Gateway *g, Error *e) _must_check_;   /* silences, too */
 /* Written with the open batch. */
 int restore_save_assignment(Gateway *g, const Device *device) _must_check_;
 void restore_save_attributes(Gateway *g, const Subject *subject);
-/* The alert as it is now, and whom of it the dispatch knows; a resolved one stays as long as a receiver waits to be told. */
+/* The alert as it is now, and what the dispatch knows of it; a resolved one stays as long as somebody is to be told. */
 void restore_save_alert(Gateway *g, const AlertEvent *event);
-void restore_forget_alert(Gateway *g, const char *id);
 void restore_save_silence(Gateway *g, const Silence *s);
 void restore_forget_silence(Gateway *g, const char *id);

@@ -1,0 +1,80 @@
+#include "gateway/own_alerts.h"
+
+#include <stdio.h>
+
+#include "gateway/internal.h"
+
+enum { ENDED_MAX = 64 /* at once; the others with the next start or reload */ };
+
+typedef struct Review {
+        Gateway *gateway;
+        char ended[ENDED_MAX][ALERT_NAME_MAX];
+        size_t count;
+        bool messages; /* there are alerts of messages that were set aside */
+} Review;
+
+typedef const char *(*NameFn)(const Config *c, size_t i);
+
+static const char *source_name(const Config *c, size_t i) {
+        return i < c->source_count ? mqtt_options_name(c->sources[i]) : NULL;
+}
+
+static const char *receiver_name(const Config *c, size_t i) {
+        return i < c->receiver_count ? c->receivers[i].name : NULL;
+}
+
+static const char *chain_name(const Config *c, size_t i) {
+        return i < c->chain_count ? c->chains[i].name : NULL;
+}
+
+static const struct {
+        const char *prefix;
+        NameFn name;
+} named[] = {
+        { "SourceDown:", source_name },
+        { "ReceiverFailed:", receiver_name },
+        { "ChainUnreachable:", chain_name },
+        { "ChainContradicted:", chain_name },
+};
+
+/* Long names are cut in an alert's. */
+static bool is_configured(const Config *c, NameFn name_of, const char *name) {
+        const char *configured;
+
+        for (size_t i = 0; (configured = name_of(c, i)); i++)
+                if (startswith(configured, name))
+                        return true;
+        return false;
+}
+
+static bool has_ended(const Gateway *g, const AlertEvent *e) {
+        for (size_t i = 0; i < ELEMENTS(named); i++)
+                if (startswith(e->rule, named[i].prefix))
+                        return !is_configured(g->config, named[i].name, e->rule + strlen(named[i].prefix));
+        if (streq(e->rule, "ReloadRefused"))
+                return true;
+        if (streq(e->rule, "StoreFailed"))
+                return g->pipeline.store == STORE_OK;
+        return streq(e->rule, "LedgerRecovered") && e->state == ALERT_ACKNOWLEDGED;
+}
+
+static void look_at(void *userdata, const AlertEvent *e) {
+        Review *r = userdata;
+
+        if (e->subject != SUBJECT_NONE)
+                return;
+        r->messages |= streq(e->rule, "UnknownDevice") || streq(e->rule, "MessageRefused");
+        if (r->count < ENDED_MAX && has_ended(r->gateway, e))
+                memcpy(r->ended[r->count++], e->rule, sizeof e->rule);
+}
+
+void own_alerts_review(Gateway *g, const Stamp *now) {
+        Review r = { .gateway = g };
+
+        alert_manager_visit(g->alerts, look_at, &r);
+        for (size_t i = 0; i < r.count; i++)
+                alert_manager_clear(g->alerts, r.ended[i], now);
+        if (r.messages &&
+                        g->pipeline.malformed_us == INT64_MIN) /* of the run before: they end as if of now */
+                g->pipeline.malformed_us = now->mono_us;
+}
