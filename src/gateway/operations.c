@@ -157,10 +157,11 @@ static int look_at_batches(Gateway *g, void *argument) {
         Settling *s = argument;
         const Pipeline *p = &g->pipeline;
 
+        /* what was asked for may have been committed between the two turns of the loop: then nothing is open */
         if (s->batches == 0)
-                s->batches = p->batches + 1 + ledger_is_writing(g->ledger);
-        s->done = p->batches >= s->batches;
+                s->batches = p->batches + (p->batch_deadline_us != INT64_MAX) + ledger_is_writing(g->ledger);
         s->failing = p->store != STORE_OK;
+        s->done = !s->failing && p->batches >= s->batches;
         return 0;
 }
 
