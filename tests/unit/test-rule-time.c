@@ -175,7 +175,7 @@ static void the_horizon_is_what_windows_and_durations_need(void **state) {
                 { "{alert: A, expr: 'mean(hr, 256s) > max(hr, 1m)'}", 257, 257 },
                 { "{alert: A, expr: 'mean(hr, 256s) > 1'}, {alert: B, expr: hr > 1, keep_firing_for: 20m}",
                                 257, 1457 },
-                { "{alert: A, expr: 'ewma(hr, 256s) > 1'}", 1281, 1281 },
+                { "{alert: A, expr: 'ewma(hr, 256s) > 1'}", 2049, 2049 },
                 { "{alert: A, expr: 'count(mean(hr, 256s) > 1 by ward, 1h) > 1', for: 1m}", 3857, 3917 },
                 { "{alert: A, expr: hr > 1, annotations: {summary: '{{ min(hr, 512s) }}'}}", 514, 514 },
         };
