@@ -412,6 +412,8 @@ const char *config_needs_restart(const Config *old, const Catalogue *vitals, con
                 { "gateway.name", old->name, new->name },
                 { "state_dir", old->state_dir, new->state_dir },
                 { "control.socket", old->socket, new->socket },
+                { "control.group", old->socket_group ? old->socket_group : "",
+                                new->socket_group ? new->socket_group : "" },
                 { "keys.signing", old->signing_key, new->signing_key },
                 { "keys.encryption", old->encryption_key, new->encryption_key },
         };
@@ -422,6 +424,10 @@ const char *config_needs_restart(const Config *old, const Catalogue *vitals, con
         if (memcmp(&old->ledger, &new->ledger, offsetof(LedgerConfig, prune_unanchored)) != 0 ||
                         old->ledger.prune_unanchored != new->ledger.prune_unanchored)
                 return "ledger";
+        if (memcmp(&old->validator, &new->validator, sizeof old->validator) != 0)
+                return "validation";
+        if (old->quarantine_limit != new->quarantine_limit)
+                return "quarantine.limit";
         if (catalogue_count(vitals) != catalogue_count(new->catalogue))
                 return "vitals";
         for (size_t i = 0; i < catalogue_count(vitals); i++)

@@ -93,6 +93,10 @@ static int restore_attributes(void *userdata, const char *key, Bytes value) {
                         kind > SUBJECT_ASSET)
                 return -EBADMSG;
         r = registry_add_subject(g->registry, key + strlen("attribute/"), (SubjectKind) kind, &id);
+        if (r == -ENOSPC) {
+                log_warning("%s: no room for a subject more, it is left out", key);
+                return 0;
+        }
         for (; r == 0 && n > 1; n -= 2)
                 if (cbor_take_text(&reader, name, sizeof name) < 0 ||
                                 cbor_take_text(&reader, text, sizeof text) < 0)
