@@ -19,6 +19,7 @@ typedef enum Mood {
         SILENT,      /* until the other side gives up */
         NONSENSE,    /* a page for people */
         UNAVAILABLE, /* HTTP status 503 with an answer that would do */
+        BUSY,        /* HTTP status 429, likewise */
         FORBIDDEN,   /* HTTP status 401 */
         TOO_LONG,    /* an answer without an end */
         OTHER_CHAIN,
@@ -98,7 +99,11 @@ static void answer_call(StandIn *s, int fd, const char *body, Mood mood) {
                 (void) snprintf(text, sizeof text, "{\"id\":%lld,\"result\":\"0x%x\"}",
                                 (long long) (mood == OTHER_NUMBER ? id + 1 : id),
                                 is_id ? STAND_IN_CHAIN + (mood == OTHER_CHAIN) : 7);
-        send_answer(fd, mood == UNAVAILABLE ? "503 Service Unavailable" : "200 OK", text);
+        send_answer(fd,
+                        mood == UNAVAILABLE ? "503 Service Unavailable"
+                        : mood == BUSY      ? "429 Too Many Requests"
+                                            : "200 OK",
+                        text);
         json_decref(call);
 }
 
@@ -124,6 +129,7 @@ static void serve(StandIn *s, int fd) {
                 break;
         case GOOD:
         case UNAVAILABLE:
+        case BUSY:
         case OTHER_CHAIN:
         case REFUSING:
         case OTHER_NUMBER:

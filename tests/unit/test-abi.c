@@ -201,6 +201,7 @@ static void lying_answers_are_refused(void **state) {
                 { 159, 64 },  /* a name that is longer than what is there */
                 { 160, '\n' },
                 { 160, 0 },
+                { 163, 0 },
                 { 163, 0xc3 },
         };
         AbiGatewayInfo info;

@@ -210,6 +210,33 @@ static void eip1559_ones_may_be_free(void **state) {
                         "0x001588796cd80dc820967ba1dea8b9a5d3c2d30fea99fb84689bd1ff534105b3");
 }
 
+/* RLP has no leading zeros in numbers, and a signature is two of them. */
+static void r_and_s_may_be_short(void **state) {
+        Account a = example_account();
+        Address to = all_35();
+
+        assert_signed(&(Transaction){ .type = TRANSACTION_EIP1559,
+                                      .chain_id = 1337,
+                                      .nonce = 426,
+                                      .gas_limit = 21000,
+                                      .to = &to },
+                        &a,
+                        "0x02f8658205398201aa80808252089435353535353535353535353535353535353535358080c0019f5"
+                        "367bb5228569fff1ad550050d11069b2312dc385c8922e7ebcf50197df115a072c8e3068f37cf00c8d7"
+                        "24e5f6d2bc01aee9da0616450f2a2bb14d1ff7727555",
+                        "0x0e3304b0397a39c2fd792ed919f24fd7f24cca5f23a42078b152e0278d291045");
+        assert_signed(&(Transaction){ .type = TRANSACTION_EIP1559,
+                                      .chain_id = 1337,
+                                      .nonce = 83,
+                                      .gas_limit = 21000,
+                                      .to = &to },
+                        &a,
+                        "0x02f8638205395380808252089435353535353535353535353535353535353535358080c001a01c715"
+                        "feaada096de8b68ca46974b68a0e0d47a9106d608cc54239b73ba894a1a9f32e5142964f389bc5b5060"
+                        "444a0d772ad9d965c2f07c8ff8b58331c87730e5",
+                        "0xe451bf3e498df02dc8c710c76a520dee1267cd213ae7852af2fbc200891edcb1");
+}
+
 static void eip1559_ones_carry_data_and_two_fees(void **state) {
         uint8_t data[80];
         Account a = example_account();
@@ -267,6 +294,7 @@ int main(void) {
                 cmocka_unit_test(legacy_ones_may_be_free),
                 cmocka_unit_test(a_chain_id_has_to_leave_room_for_v),
                 cmocka_unit_test(eip1559_ones_may_be_free),
+                cmocka_unit_test(r_and_s_may_be_short),
                 cmocka_unit_test(eip1559_ones_carry_data_and_two_fees),
                 cmocka_unit_test(no_receiver_creates_a_contract),
         };
