@@ -214,12 +214,14 @@ def test_reports_of_forks_are_judged(consortium, ledger):
         return found["forks"], found["forks_shown"]
     assert forks() == (0, 0)
     report(13, other.root(13), b"", stranger.note(13))  # of another key
-    report(13, other.root(13), b"", other.note(12))     # of another size
-    assert forks() == (2, 0)
+    report(13, other.root(13), b"", other.signer.note(12, other.root(13)))  # of another size
+    report(13, other.root(13), b"", other.signer.note(13, other.root(12)))  # of another root
+    report(13, other.root(13), b"", Ledger(epoch=2, common=6).note(13))     # of another epoch
+    assert forks() == (4, 0)
     report(13, other.root(13), b"", other.note(13))
-    assert forks() == (3, 1)
+    assert forks() == (5, 1)
     report(12, other.root(12), ledger.note(12), other.note(12))
-    assert forks() == (4, 2)
+    assert forks() == (6, 2)
     assert "2 of them are shown to be true" in wardstone(
         "verify", consortium.folder / "a.tlog-proof", "--chain", url(consortium.node), "--contract",
         consortium.contract.address).stdout
@@ -271,10 +273,10 @@ def test_finality_as_it_was_asked_for(consortium, ledger):
     consortium.anchor(ledger, 0, 5)
     proof = ledger.proof(3, 5)
     assert consortium.judge(proof, "--confirmations", 1)["outcome"] == "proven"
-    assert consortium.judge(proof, "--confirmations", 3)["outcome"] == "not-final"
+    assert consortium.judge(proof, "--confirmations", 2)["outcome"] == "not-final"
     assert consortium.judge(proof, "--tag", "finalized")["outcome"] == "not-final"
-    consortium.node.mine(2)
-    assert consortium.judge(proof, "--confirmations", 3)["outcome"] == "proven"
+    consortium.node.mine()
+    assert consortium.judge(proof, "--confirmations", 2)["outcome"] == "proven"
     consortium.node.mine(100)
     assert consortium.judge(proof, "--tag", "finalized")["outcome"] == "proven"
 
@@ -405,9 +407,18 @@ def test_status_compares_chain_and_ledger(operator):
     assert [row["size"] for row in status["last"]] == [size] and status["connectors"][0]["name"] == "local"
     words = operator.call("status", "--contract", operator.address).stdout
     assert "0 of them wait for an anchor" in words and "same ledger: yes" in words
-    # Another ledger of that name.
-    operator.contract.send("anchor", operator.id, 2, 0, 3, bytes(range(32)), [], sender=operator.node.accounts[SENDER])
-    assert operator.status()["same_ledger"].startswith("no:")
+
+
+def test_status_tells_another_ledger_of_that_name(operator):
+    assert operator.register().returncode == 0
+    size = settled(operator.ward)
+
+    def anchor(epoch, size):
+        operator.contract.send("anchor", operator.id, epoch, 0, size, bytes(range(32)), [],
+                               sender=operator.node.accounts[SENDER])
+        return operator.status()["same_ledger"]
+    assert anchor(1, size) == "no: the ledger has another root"
+    assert anchor(2, 3) == "no: the chain has a later epoch"
 
 
 def test_an_auditor_needs_the_proof_and_the_evidence(operator, broker):
