@@ -27,7 +27,7 @@ int bridge_read(const json_t *row, Bridge *ret) {
         for (size_t i = 0; i < ret->count; i++) {
                 const char *text = json_string_value(json_array_get(list, i)), *end;
                 size_t len;
-                if (!text || strlen(text) != 2 * SHA256_SIZE ||
+                if (!text || strlen(text) != (size_t) 2 * SHA256_SIZE ||
                                 sodium_hex2bin(ret->hashes[i].bytes, SHA256_SIZE, text, strlen(text), NULL,
                                                 &len, &end) < 0 ||
                                 len != SHA256_SIZE || *end != '\0')

@@ -131,8 +131,8 @@ static uint64_t first_anchor(const Export *x, uint64_t size) {
 static int add_proof(Export *x, const char *path, Proof *proof, Error *e) {
         _cleanup_free_ char *text = NULL;
         json_t *row = NULL;
-        Checkpoint c;
-        size_t len;
+        Checkpoint c = { .size = 0 };
+        size_t len = 0;
 
         int r = file_read(path, PROOF_TEXT_MAX, &text, &len, e);
         if (r == 0)
