@@ -1,5 +1,6 @@
 """A bad configuration starts nothing and says where; a reload that finds one keeps the old."""
 
+import copy
 import re
 import signal
 import subprocess
@@ -132,9 +133,18 @@ def test_a_reload_takes_new_devices_and_rules(gateway, broker, listener):
 
 def test_a_reload_refuses_what_cannot_change(gateway, broker):
     gateway.start()
-    gateway.config["gateway"]["name"] = "another.example"
-    gateway.write_config()
-    with pytest.raises(ControlError, match="gateway.name"):
+    for section, key, value, name in [("gateway", "name", "another.example", "gateway.name"),
+                                      ("control", "group", "root", "control.group"),
+                                      ("validation", "skew_past", "1d", "validation"),
+                                      ("validation", "identities", 8192, "validation"),
+                                      ("quarantine", "limit", 10, "quarantine.limit")]:
+        before = copy.deepcopy(gateway.config)
+        gateway.config.setdefault(section, {})[key] = value
+        gateway.write_config()
+        with pytest.raises(ControlError, match=f"'{name}' can't be changed"):
+            gateway.control("reload")
+        gateway.config = before
+        gateway.write_config()
         gateway.control("reload")
     gateway.wait_connected()
     broker.publish("ward/d1/senml", packs([70]))
