@@ -152,12 +152,27 @@ static int insert_item(State *s, size_t at, const char *key) {
         return 0;
 }
 
+static void remove_item(State *s, size_t at) {
+        s->value_count -= s->items[at].value != NULL;
+        free(s->items[at].key);
+        free(s->items[at].value);
+        s->item_count--;
+        memmove(&s->items[at], &s->items[at + 1], (s->item_count - at) * sizeof *s->items);
+}
+
 static int set_item(State *s, const char *key, const Bytes *value, bool changed) {
         _cleanup_free_ uint8_t *copy = NULL;
         bool found;
         size_t i = item_position(s, key, &found);
+        bool had = found && s->items[i].value;
 
-        if (!found && s->item_count >= STATE_ITEMS_MAX)
+        /* of a block that is sealed nobody is to be told any more */
+        if (!value && !changed) {
+                if (found)
+                        remove_item(s, i);
+                return 0;
+        }
+        if (value && !had && s->value_count >= STATE_ITEMS_MAX)
                 return -ENOSPC;
         if (value) {
                 copy = malloc(value->len + 1);
@@ -171,6 +186,7 @@ static int set_item(State *s, const char *key, const Bytes *value, bool changed)
                         return r;
         }
         free(s->items[i].value);
+        s->value_count += (size_t) (value != NULL) - (size_t) had;
         s->items[i].value = TAKE(copy);
         s->items[i].len = value ? value->len : 0;
         s->items[i].changed |= changed;

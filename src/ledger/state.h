@@ -12,7 +12,7 @@
 enum {
         STATE_KEY_MAX = 160, /* with the NUL */
         STATE_VALUE_MAX = 4096,
-        STATE_ITEMS_MAX = 32768,
+        STATE_ITEMS_MAX = 32768, /* at a time */
         STREAMS_MAX = 16384,
 };
 
@@ -47,7 +47,7 @@ typedef struct State {
         size_t key_count, key_room;
         uint32_t *key_slots; /* open addressing, 2 * key_room slots of row number plus one */
         StateItem *items;    /* in order of their keys */
-        size_t item_count, item_room;
+        size_t item_count, item_room, value_count; /* value_count: of those that are not deleted */
         uint64_t pruned_size;
 } State;
 

@@ -1,4 +1,5 @@
 /* Commits: what was reported durable is there after a crash; what failed is kept where no source has it. */
+#include <assert.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -125,6 +126,35 @@ static void a_failed_commit_keeps_what_no_source_has(void **state) {
         fixture_expect_intact(f);
 }
 
+/* An alert storm: in all more than there may be at a time. */
+static void state_comes_and_goes(Fixture *f, bool seal) {
+        enum { BATCHES = 40, ITEMS = 1000 };
+        char key[32];
+
+        static_assert(BATCHES * ITEMS > STATE_ITEMS_MAX, "more than there is room for");
+        fixture_start(f);
+        for (unsigned i = 0; i < BATCHES; i++) {
+                for (unsigned j = 0; j < 2 * ITEMS; j++) {
+                        (void) snprintf(key, sizeof key, "alert/%u", i * ITEMS + j / 2);
+                        assert_int_equal(
+                                        ledger_put_state(f->ledger, key, BYTES_STRING(j % 2 ? "" : "v")), 0);
+                }
+                assert_int_equal(fixture_note(f, ENTRY_GAP, "storm"), 0);
+                (void) fixture_commit(f, seal);
+        }
+        fixture_stop(f);
+        fixture_start(f);
+        fixture_expect_intact(f);
+}
+
+static void what_came_and_went_takes_no_room(void **state) {
+        state_comes_and_goes(*state, true);
+}
+
+static void what_came_and_went_in_one_block_takes_no_room(void **state) {
+        state_comes_and_goes(*state, false);
+}
+
 /* A limit on the size of files does to one process what a full disk does to all. */
 static void limit_files(rlim_t size) {
         struct rlimit limit;
@@ -192,6 +222,8 @@ int main(int argc, char **argv) {
                 COMMIT_TEST(a_failed_commit_keeps_what_no_source_has),
                 COMMIT_TEST(a_store_that_cannot_grow_heals),
                 COMMIT_TEST(carried_entries_are_bounded),
+                COMMIT_TEST(what_came_and_went_takes_no_room),
+                COMMIT_TEST(what_came_and_went_in_one_block_takes_no_room),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
