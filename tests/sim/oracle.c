@@ -262,7 +262,8 @@ void oracle_moments(const World *w, const History *h, const OracleRule *rule, Mo
                 moments_add(ret, &m);
                 add_ages(w, h, rule, i, ret);
         }
-        qsort(ret->items, ret->count, sizeof *ret->items, by_time);
+        if (ret->count > 0)
+                qsort(ret->items, ret->count, sizeof *ret->items, by_time);
         for (size_t i = 0; i < ret->count; i++)
                 ret->items[i].truth =
                                 ret->items[i].forgets ? TRUTH_UNKNOWN : rule->condition(h, &ret->items[i]);

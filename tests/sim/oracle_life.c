@@ -230,7 +230,8 @@ static void live_ward(Ward *w, const Book *b, Expected *ret) {
                         moments_add(&all, &ends.items[i]);
                 free(ends.items);
         }
-        qsort(all.items, all.count, sizeof *all.items, by_time);
+        if (all.count > 0)
+                qsort(all.items, all.count, sizeof *all.items, by_time);
         for (size_t i = 0; i < all.count; i++) {
                 all.items[i].truth = ward_truth(w, &all.items[i]);
                 all.items[i].forgets = false;

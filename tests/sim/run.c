@@ -87,8 +87,11 @@ static int by_op(const void *x, const void *y) {
 }
 
 void world_sort(World *w) {
-        qsort(w->frames, w->frame_count, sizeof *w->frames, by_frame);
-        qsort(w->ops, w->op_count, sizeof *w->ops, by_op);
+        /* either may be none at all, which qsort() must not be given */
+        if (w->frame_count > 0)
+                qsort(w->frames, w->frame_count, sizeof *w->frames, by_frame);
+        if (w->op_count > 0)
+                qsort(w->ops, w->op_count, sizeof *w->ops, by_op);
 }
 
 /* --- the folder --- */
