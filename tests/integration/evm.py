@@ -5,6 +5,7 @@ Keys are those of anvil's test accounts, which everybody knows."""
 import http.client
 import json
 import os
+import shutil
 import signal
 import socketserver
 import subprocess
@@ -23,7 +24,7 @@ sys.path[:0] = [str(TOP / "tests/chain"), str(TOP / "tests/verifier")]
 import abi  # noqa: E402
 from contract import Contract  # noqa: E402
 from logs import Log  # noqa: E402
-from node import ANVIL, Node, free_port  # noqa: E402
+from node import ANVIL, GANACHE, Node, free_port  # noqa: E402
 
 ADMIN, SENDER, OTHER = range(3)  # of anvil's accounts
 SENDER_KEY = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"
@@ -32,7 +33,7 @@ NAME = "test-ward.example"
 PUBLIC_KEY = bytes(range(32))
 
 __all__ = ["ADMIN", "SENDER", "OTHER", "SENDER_KEY", "OTHER_KEY", "NAME", "PUBLIC_KEY", "Anvil", "Chain", "ChainWorker",
-           "Log", "Proxy", "plugin_path", "require_packages"]
+           "Ganache", "Log", "Proxy", "plugin_path", "require_packages"]
 
 
 def require_packages():
@@ -88,6 +89,35 @@ class Anvil(Node):
 
     def pending(self):
         """Hashes of the transactions that wait."""
+        return self.rpc("eth_getBlockByNumber", "pending", False)["transactions"]
+
+    def nonce(self, account, tag="latest"):
+        return int(self.rpc("eth_getTransactionCount", self.accounts[account], tag), 16)
+
+
+class Ganache(Node):
+    """Another engine, with the same accounts."""
+
+    def __init__(self, folder):
+        self.port = free_port()
+        self.process = subprocess.Popen(
+            [shutil.which("node"), GANACHE, "--server.host", "127.0.0.1", "--server.port", str(self.port),
+             "--chain.hardfork", "london", "--chain.chainId", "31337", "--logging.quiet",
+             "--miner.blockGasLimit", "30000000",
+             "--wallet.mnemonic", "test test test test test test test test test test test junk"],
+            cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env={**os.environ, "HOME": str(folder), "TMPDIR": str(folder)})
+        try:
+            self.wait()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self):
+        if self.process.poll() is None:
+            end(self.process)
+
+    def pending(self):
         return self.rpc("eth_getBlockByNumber", "pending", False)["transactions"]
 
     def nonce(self, account, tag="latest"):

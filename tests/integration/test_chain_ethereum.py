@@ -1,10 +1,10 @@
-"""chain-ethereum in its worker against a real node: what it anchors, and what becomes of an anchor that is cut short."""
+"""chain-ethereum in its worker against a real node: what it anchors, and what becomes of what is cut short."""
 
 import threading
 
 import pytest
 
-from evm import OTHER, OTHER_KEY, SENDER, Anvil, Chain, ChainWorker, Log, Proxy, require_packages
+from evm import OTHER, OTHER_KEY, SENDER, Anvil, Chain, ChainWorker, Ganache, Log, Proxy, require_packages
 from ward import wait_for
 
 EAGAIN, EINVAL, EBADMSG = -11, -22, -74
@@ -138,6 +138,37 @@ def test_gas_that_is_free_takes_no_funds(folder, kept, log):
         node.stop()
 
 
+# --- another engine ---
+
+
+def test_ganache(folder, kept, log):
+    node = Ganache(folder)
+    try:
+        chain = Chain(node)
+        worker = ChainWorker(chain.settings(folder, finality={"confirmations": 2}), kept)
+        assert_is(worker.head(), log, 0)
+        assert_is(worker.anchored(log, 0, 9), log, 9, final=0)
+        assert_is(worker.anchored(log, 9, 20), log, 20, final=9)
+        refused(worker.anchor(Log(300, seed=1, common=10), 20, 40), EBADMSG, "NotConsistent")
+        worker.kill()
+        worker.close()
+        worker = ChainWorker(chain.settings(folder, finality="instant", type="legacy"), kept)
+        node.rpc("miner_stop")
+        assert_is(worker.anchor(log, 20, 30), log, 20, pending=30)
+        assert_is(worker.poll(), log, 20, pending=30)
+        spend_nonce(chain, 2, gasPrice=hex(190 * GWEI))
+        node.rpc("miner_start")
+        assert_is(worker.settle(), log, 20)
+        assert_is(worker.anchored(log, 20, 30), log, 30)
+        node.rpc("evm_setAccountBalance", node.accounts[SENDER], hex(1000))
+        refused(worker.anchor(log, 30, 40), EINVAL, "1000 wei")
+        worker.close()
+        assert chain.anchors() == [(1, size, log.root(size)) for size in (9, 20, 30)]
+        assert_nothing_stuck(chain)
+    finally:
+        node.stop()
+
+
 # --- finality ---
 
 
@@ -177,6 +208,23 @@ def test_a_node_without_old_states_still_tells_what_was_final(start, chain, prox
     assert_is(worker.anchored(log, 9, 20), log, 20, final=9)
     chain.node.mine(2)
     assert_is(worker.poll(), log, 20)
+
+
+def test_what_was_final_is_looked_up_and_not_remembered(start, chain, proxy, log):
+    """A reorganisation beyond what the operator held possible, and the same sizes in later blocks."""
+    worker = start(finality={"confirmations": 3}, endpoints=[proxy.url])
+    chain.node.mine(5)
+    worker.anchored(log, 0, 9)
+    chain.node.mine(2)
+    assert_is(worker.poll(), log, 9)
+    chain.node.rpc("anvil_reorg", 3, [])
+    for old, size in [(0, 9), (9, 20)]:
+        chain.send("anchor", chain.id, 1, old, size, log.root(size), log.consistency(old, size),
+                   sender=chain.node.accounts[SENDER])
+    proxy.rule = lambda method, params: (
+        {"error": {"code": -32000, "message": "missing trie node"}}
+        if method == "eth_call" and params[1] != "latest" else None)
+    assert_is(worker.poll(), log, 20, final=0)
 
 
 # --- killed in the middle ---
@@ -246,6 +294,19 @@ def test_killed_before_the_receipt(start, chain, log):
     assert_is(start().head(), log, 9)
     assert chain.node.nonce(SENDER) == 1
     assert_nothing_stuck(chain)
+
+
+def test_a_block_that_comes_while_it_is_asked_is_seen(start, chain, proxy, log):
+    """Between the question for the receipt and the one for the head."""
+    chain.node.automine(False)
+    worker = start(endpoints=[proxy.url])
+    worker.anchor(log, 0, 9)
+    head = "0x" + chain.data("head", chain.id).hex()
+    proxy.rule = lambda method, params: (
+        chain.node.mine() if method == "eth_call" and params[0]["data"] == head else None)
+    reply = worker.poll()
+    assert_is(reply, log, 9)
+    assert reply["receipt"].startswith("0x")
 
 
 def test_nothing_new_is_sent_while_something_is_pending(start, chain, log):
@@ -451,6 +512,39 @@ def test_the_replaced_one_may_win(start, chain, proxy, log):
     assert reply["receipt"].startswith(first)
 
 
+def test_a_replacement_that_is_refused_changes_nothing(start, chain, proxy, log):
+    chain.node.automine(False)
+    worker = start(replace_after="1s", endpoints=[proxy.url])
+    worker.anchor(log, 0, 9)
+    [first] = chain.node.pending()
+    proxy.rule = lambda method, params: (
+        {"error": {"code": -32000, "message": "replacement transaction underpriced"}}
+        if method == "eth_sendRawTransaction" else None)
+    sent = proxy.count("eth_sendRawTransaction")
+
+    def tried():
+        assert_is(worker.poll(), log, 0, pending=9)
+        return proxy.count("eth_sendRawTransaction") > sent + 1
+    wait_for("it would be replaced", tried)
+    chain.node.mine()
+    reply = worker.poll()
+    assert_is(reply, log, 9)
+    assert reply["receipt"].startswith(first)
+    assert chain.node.nonce(SENDER) == 1
+
+
+def test_a_chain_without_a_base_fee_takes_legacy_ones(start, chain, proxy, log):
+    def rule(method, params):
+        if method != "eth_getBlockByNumber":
+            return None
+        block = chain.node.rpc(method, *params)
+        del block["baseFeePerGas"]
+        return {"result": block}
+    proxy.rule = rule
+    refused(start(endpoints=[proxy.url]).anchor(log, 0, 9), EINVAL, "type: legacy")
+    assert_is(start(endpoints=[proxy.url], type="legacy").anchored(log, 0, 9), log, 9)
+
+
 def test_fees_end_at_the_limits(start, chain, log):
     chain.node.automine(False)
     worker = start(replace_after="1s", max_fee="3gwei", max_priority_fee="1100000000wei")
@@ -496,8 +590,8 @@ def test_a_node_that_wants_more_is_asked_again_later(start, chain, proxy, log):
 
 def spend_nonce(chain, nonce, **more):
     account = chain.node.accounts[SENDER]
-    return chain.node.rpc("eth_sendTransaction", {"from": account, "to": account, "nonce": hex(nonce), "gas": hex(21000),
-                                                  **more})
+    return chain.node.rpc("eth_sendTransaction",
+                          {"from": account, "to": account, "nonce": hex(nonce), "gas": hex(21000), **more})
 
 
 def test_a_nonce_that_another_took_is_not_waited_for(start, chain, log):
@@ -513,6 +607,18 @@ def test_a_nonce_that_another_took_is_not_waited_for(start, chain, log):
     assert_is(worker.poll(), log, 12)
     assert chain.anchors() == [(1, 12, log.root(12))]
     assert_nothing_stuck(chain)
+
+
+def test_a_node_that_still_shows_what_cannot_come_is_not_believed(start, chain, proxy, log):
+    chain.node.automine(False)
+    worker = start(endpoints=[proxy.url])
+    worker.anchor(log, 0, 9)
+    waiting = chain.node.rpc("eth_getTransactionByHash", chain.node.pending()[0])
+    proxy.rule = lambda method, params: {"result": waiting} if method == "eth_getTransactionByHash" else None
+    assert_is(worker.poll(), log, 0, pending=9)
+    spend_nonce(chain, 0, maxFeePerGas=hex(100 * GWEI), maxPriorityFeePerGas=hex(50 * GWEI))
+    chain.node.mine()
+    assert_is(worker.poll(), log, 0)
 
 
 def test_others_that_wait_come_first(start, chain, log):
@@ -541,7 +647,8 @@ def test_a_gap_before_it_is_closed(start, chain, log):
 
 
 def test_one_that_is_refused_in_its_block_is_made_anew(start, chain, proxy, log):
-    """Somebody else anchors with the same key, from the same old size, in the same block; the node doesn't foresee it."""
+    """Somebody else anchors with the same key, from the same old size, in the same block, and the node didn't foresee
+    it."""
     proxy.rule = lambda method, params: {"result": hex(200000)} if method == "eth_estimateGas" else None
     chain.node.automine(False)
     chain.node.rpc("eth_sendTransaction", {
@@ -563,6 +670,7 @@ def test_one_that_fails_again_and_again_is_paused(start, chain, proxy, log):
 
     def outcome():
         reply = worker.anchor(log, 0, 9)
+        assert reply["r"] != 0 or reply["pending_size"] == 9
         while reply["r"] == 0 and reply["pending_size"]:
             reply = worker.poll()
         return reply

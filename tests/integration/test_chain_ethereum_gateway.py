@@ -1,5 +1,5 @@
-"""The real daemon anchors on a real chain: kills, outages and reorganisations in between, and in the end the contract has
-what the ledger has, each of it once."""
+"""The real daemon anchors on a real chain: kills, outages and reorganisations in between, and in the end the contract
+has what the ledger has, each of it once."""
 
 import base64
 import os
