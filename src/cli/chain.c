@@ -15,6 +15,10 @@ int chain_target_check(const ChainTarget *t, Error *e) {
 
         if (!startswith(t->url, "http://") && !startswith(t->url, "https://"))
                 return error_set(e, CLI_USAGE, "--chain: expected a URL, as https://node.example:8545");
+        if (strchr(t->url, '@'))
+                return error_set(e, CLI_USAGE,
+                                "--chain: a user and a password belong to --username and "
+                                "--password-file, not into the URL");
         if (!t->cert != !t->cert_key)
                 return error_set(e, CLI_USAGE, "--cert and --cert-key: the one needs the other");
         if (!t->username != !t->password_file)

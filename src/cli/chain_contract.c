@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "chain-ethereum/hex.h"
 #include "chain-ethereum/keccak.h"
 #include "cli/chain_code.h"
@@ -328,6 +327,14 @@ int contract_event_bytes(const ContractEvent *event, size_t i, Bytes *ret) {
                 return -EBADMSG;
         *ret = BYTES(data.data + at + WORD, (size_t) len);
         return 0;
+}
+
+void chain_time_format(uint64_t time, char ret[static CLOCK_TEXT_SIZE]) {
+        const uint64_t year_10000 = UINT64_C(253402300800);
+
+        if (time >= year_10000)
+                time /= 1000 * 1000 * 1000;
+        clock_format((int64_t) time * USEC_PER_SEC, ret);
 }
 
 int origin_split(const char *origin, char ret_name[static ORIGIN_MAX], uint64_t *ret_epoch) {

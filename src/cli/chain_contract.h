@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "chain-ethereum/abi.h"
 #include "chain-ethereum/hex.h"
@@ -95,6 +96,9 @@ int contract_event_bytes(const ContractEvent *event, size_t i, Bytes *ret) _must
 
 /* "<gateway>/<epoch>" in its parts; -EBADMSG where it is no such origin. */
 int origin_split(const char *origin, char ret_name[static ORIGIN_MAX], uint64_t *ret_epoch) _must_check_;
+
+/* A block's time: seconds since 1970, or nanoseconds where the chain is GoQuorum's with Raft. */
+void chain_time_format(uint64_t time, char ret[static CLOCK_TEXT_SIZE]);
 
 /* --- of `wardstone chain` (chain.c) --- */
 

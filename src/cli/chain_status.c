@@ -3,7 +3,6 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "cli/chain_contract.h"
 #include "cli/request.h"
 
@@ -144,7 +143,7 @@ static json_t *state_json(const State *s) {
         char sender[ADDRESS_TEXT_SIZE], time[CLOCK_TEXT_SIZE], root[2 * SHA256_SIZE + 1];
 
         address_format(&s->gateway.sender, sender);
-        clock_format((int64_t) MIN(s->head.time, UINT64_C(253402300799)) * USEC_PER_SEC, time);
+        chain_time_format(s->head.time, time);
         sodium_bin2hex(root, sizeof root, s->head.root.bytes, SHA256_SIZE);
         json_t *row = json_pack("{ss sI ss sb sb ss so sI so so? ss}", "gateway", s->name, "chain_id",
                         (json_int_t) s->contract.chain_id, "contract", s->contract.address_text,

@@ -1,7 +1,6 @@
 /* The verdict of verify --chain: what is proven, by whom, since when, and what is not. */
 #include <sodium.h>
 
-#include "base/clock.h"
 #include "chain-ethereum/hex.h"
 #include "cli/text.h"
 #include "cli/verify_chain.h"
@@ -25,11 +24,6 @@ const char *chain_outcome_name(ChainOutcome o) {
         return outcome_names[o];
 }
 
-/* The chain's seconds, which a contract may give any value. */
-static void time_text(uint64_t seconds, char ret[static CLOCK_TEXT_SIZE]) {
-        clock_format((int64_t) MIN(seconds, UINT64_C(253402300799)) * USEC_PER_SEC, ret);
-}
-
 static void print_whom(const ChainFinding *f) {
         char name[ORIGIN_MAX], account[ADDRESS_TEXT_SIZE];
 
@@ -48,7 +42,7 @@ static void print_whom(const ChainFinding *f) {
 static void print_since(const ChainFinding *f) {
         char time[CLOCK_TEXT_SIZE], transaction[HASH_TEXT_SIZE];
 
-        time_text(f->anchor.time, time);
+        chain_time_format(f->anchor.time, time);
         printf("\nSince when:\n"
                "  At the latest since %s: block %llu of the chain, %llu blocks ago.\n",
                         time, (unsigned long long) f->anchor.block, (unsigned long long) f->depth);
@@ -119,7 +113,7 @@ void chain_finding_print(const char *path, const ChainFinding *f) {
 static json_t *anchor_json(const ChainFinding *f) {
         char time[CLOCK_TEXT_SIZE], root[2 * SHA256_SIZE + 1], transaction[HASH_TEXT_SIZE];
 
-        time_text(f->anchor.time, time);
+        chain_time_format(f->anchor.time, time);
         sodium_bin2hex(root, sizeof root, f->anchor.root.bytes, SHA256_SIZE);
         hex_write(BYTES(f->transaction.bytes, SHA256_SIZE), transaction);
         return json_pack("{sI ss sI ss sI ss*}", "size", (json_int_t) f->size, "root", root, "block",

@@ -301,6 +301,7 @@ def test_wrong_usage_and_absent_nodes(folder, anvil):
     for options in (["--chain", url(anvil)], ["--contract", address], ["--chain", "ftp://x", "--contract", address],
                     ["--chain", url(anvil), "--contract", address, "--tag", "latest"],
                     ["--chain", url(anvil), "--contract", address, "--tag", "safe", "--confirmations", "1"],
+                    ["--chain", "http://me:secret@127.0.0.1", "--contract", address],
                     ["--chain", "http://10.0.0.1", "--contract", address, "--token-file", "x"]):
         assert wardstone("verify", proof, *options).returncode == 2, options
     done = wardstone("verify", proof, "--chain", url(anvil), "--contract", address[:-1])
