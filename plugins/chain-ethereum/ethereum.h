@@ -17,8 +17,9 @@ typedef struct Ethereum {
         Rpc rpc;
         Account account;
         State state;
-        bool loaded;    /* state is what was saved */
-        bool settled;   /* the block of state.sent is final: it is not asked for again */
+        bool loaded;        /* state is what was saved */
+        bool settled;       /* the block of state.sent is final: it is not asked for again */
+        int64_t doubted_us; /* CLOCK_BOOTTIME since when state.sent looks as if it could never come, or 0 */
         uint64_t needs; /* wei that an anchor would have cost when the account had less, 0: it had enough */
         uint64_t final_log; /* the last size that was seen final, and the epoch that it is of */
         uint64_t final_epoch;

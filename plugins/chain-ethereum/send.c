@@ -118,6 +118,7 @@ static int save_and_offer(Ethereum *c, const Sent *t) {
 
         *kept = *t;
         c->settled = false;
+        c->doubted_us = 0;
         int r = ethereum_save(c);
         if (r != WARDSTONE_OK) {
                 /* whether it is on disk or not: it was not sent */

@@ -13,6 +13,9 @@
 /* What is refused within a block was fine when it was asked before. That many in a row are more than bad luck. */
 enum { REVERTS_MAX = 3 };
 
+/* A node tells of a nonce, of a receipt and of what waits from places of its own, which change one after the other. */
+#define DOUBT_US (5 * USEC_PER_SEC)
+
 /* --- kept --- */
 
 static bool is_of_these_settings(const Ethereum *c, const Sent *t) {
@@ -63,6 +66,16 @@ static int forget(Ethereum *c, const char *why) {
                         c->state.sent.nonce, why);
         c->state.sent = (Sent){ 0 };
         return ethereum_save(c);
+}
+
+/* It cannot come any more, by what the node says. Believed when it has said so for a while; until then it waits. */
+static int doubt(Ethereum *c, const char *why) {
+        Stamp now = { 0 };
+
+        clock_now(&now);
+        if (c->doubted_us == 0)
+                c->doubted_us = now.mono_us;
+        return now.mono_us - c->doubted_us < DOUBT_US ? WARDSTONE_OK : forget(c, why);
 }
 
 /* --- in a block --- */
@@ -135,6 +148,7 @@ static int refused_in_block(Ethereum *c, const RpcReceipt *receipt, const Hash *
 }
 
 static int found(Ethereum *c, const RpcReceipt *receipt, const Hash *hash) {
+        c->doubted_us = 0;
         return receipt->success ? accepted(c, receipt, hash) : refused_in_block(c, receipt, hash);
 }
 
@@ -146,7 +160,7 @@ static int overtaken(Ethereum *c) {
         int r = find_receipt(c, &receipt, &hash);
         if (r != WARDSTONE_OK)
                 return r;
-        return receipt.found ? found(c, &receipt, &hash) : forget(c, "another one had its nonce");
+        return receipt.found ? found(c, &receipt, &hash) : doubt(c, "another one had its nonce");
 }
 
 /* --- in no block --- */
@@ -171,8 +185,12 @@ int ethereum_offer(Ethereum *c) {
         RpcError e;
 
         int r = rpc_send(&c->rpc, BYTES(t->raw, t->raw_len), &e);
-        if (r != RPC_REFUSED || e.refusal == RPC_ALREADY_KNOWN)
-                return r == RPC_REFUSED ? WARDSTONE_OK : r;
+        if (r == RPC_REFUSED && e.refusal == RPC_ALREADY_KNOWN)
+                r = WARDSTONE_OK;
+        if (r == WARDSTONE_OK)
+                c->doubted_us = 0;
+        if (r != RPC_REFUSED)
+                return r;
         if (e.refusal == RPC_NONCE_LOW)
                 return overtaken(c);
         r = is_any_known(c, &known);
@@ -205,13 +223,16 @@ static int wait_on(Ethereum *c) {
         if (r != WARDSTONE_OK)
                 return ethereum_failed(c, r, "eth_getTransactionCount", &e);
         if (next < t->nonce)
-                return forget(c, "those before it are gone");
+                return doubt(c, "those before it are gone");
         r = rpc_transaction(&c->rpc, &t->attempts[t->attempt_count - 1], &newest, &e);
         if (r != WARDSTONE_OK)
                 return ethereum_failed(c, r, "eth_getTransactionByHash", &e);
-        if (!newest.found)
+        if (newest.found)
+                c->doubted_us = 0;
+        else
                 r = ethereum_offer(c);
-        return r == WARDSTONE_OK && ethereum_is_open(c) && is_late(c) ? ethereum_replace(c) : r;
+        bool waits = r == WARDSTONE_OK && ethereum_is_open(c) && c->doubted_us == 0;
+        return waits && is_late(c) ? ethereum_replace(c) : r;
 }
 
 int ethereum_settle(Ethereum *c) {

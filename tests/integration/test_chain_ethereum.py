@@ -601,7 +601,7 @@ def test_a_nonce_that_another_took_is_not_waited_for(start, chain, log):
     spend_nonce(chain, 0, maxFeePerGas=hex(100 * GWEI), maxPriorityFeePerGas=hex(50 * GWEI))
     chain.node.mine()
     assert chain.node.nonce(SENDER) == 1
-    assert_is(worker.poll(), log, 0)
+    assert_is(worker.settle(), log, 0)
     assert_is(worker.anchor(log, 0, 12), log, 0, pending=12)
     chain.node.mine()
     assert_is(worker.poll(), log, 12)
@@ -618,7 +618,18 @@ def test_a_node_that_still_shows_what_cannot_come_is_not_believed(start, chain, 
     assert_is(worker.poll(), log, 0, pending=9)
     spend_nonce(chain, 0, maxFeePerGas=hex(100 * GWEI), maxPriorityFeePerGas=hex(50 * GWEI))
     chain.node.mine()
-    assert_is(worker.poll(), log, 0)
+    assert_is(worker.settle(), log, 0)
+
+
+def test_a_receipt_that_comes_after_its_nonce_is_waited_for(start, chain, proxy, log):
+    worker = start(endpoints=[proxy.url])
+    proxy.rule = lambda method, params: {"result": None} if method == "eth_getTransactionReceipt" else None
+    reply = worker.anchor(log, 0, 9)
+    assert (reply["size"], reply["pending_size"]) == (9, 9)
+    proxy.rule = lambda method, params: None
+    reply = worker.poll()
+    assert_is(reply, log, 9)
+    assert reply["receipt"].startswith("0x")
 
 
 def test_others_that_wait_come_first(start, chain, log):
@@ -637,7 +648,7 @@ def test_a_gap_before_it_is_closed(start, chain, log):
     worker = start()
     worker.anchor(log, 0, 9)
     chain.node.rpc("anvil_dropTransaction", other)
-    assert_is(worker.poll(), log, 0)
+    assert_is(worker.settle(), log, 0)
     assert_is(worker.anchor(log, 0, 12), log, 0, pending=12)
     chain.node.mine(2)
     assert worker.settle()["size"] == 12
