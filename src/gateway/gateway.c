@@ -320,6 +320,17 @@ int gateway_run(Gateway *g) {
         return r;
 }
 
+/* The ledger seals what is open when it is closed, by the boot and the rules of the batch before: where this is the first
+ * one, it knows none. */
+static void close_first_batch(Gateway *g, const Stamp *now) {
+        EntryTime when = gateway_when(g, now);
+
+        if (g->pipeline.batches == 0 && !ledger_is_writing(g->ledger) &&
+                        ledger_open_entries(g->ledger) > 0 &&
+                        ledger_close_batch(g->ledger, true, &when, &g->rules_hash) < 0)
+                log_warning("the first batch can't be sealed");
+}
+
 Gateway *gateway_free(Gateway *g) {
         if (!g)
                 return NULL;
@@ -335,6 +346,7 @@ Gateway *gateway_free(Gateway *g) {
         if (g->ledger && g->engine) {
                 Stamp now = gateway_now(g);
                 latest_save(g, &now, true);
+                close_first_batch(g, &now);
         }
         ledger_free(g->ledger);
         keyring_free(g->keyring);

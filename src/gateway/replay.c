@@ -75,6 +75,9 @@ static void evaluate_all(Gateway *g, const Stamp *now) {
 static void pass_time(Replay *p, const EntryTime *when) {
         Gateway *g = p->gateway;
 
+        /* of another boot, and the clock has been set back since: no moment of ours */
+        if (mono_of(g, p->now, when) > p->now->mono_us)
+                return;
         set_now(p, when);
         if (p->start && p->same && !p->counts && g->pipeline.now.mono_us >= p->counts_from_us) {
                 p->counts = true;
