@@ -163,7 +163,7 @@ class Bench:
         values = sorted(float(line) for line in r.stdout.split())
         assert len(values) > 50, r.stderr
         return {f"{prefix}_p50_ms": values[len(values) // 2], f"{prefix}_p99_ms": values[int(len(values) * 0.99)],
-                f"{prefix}_max_ms": values[-1], f"{prefix}s": len(values)}
+                f"{prefix}_max_ms": values[-1], f"{prefix}_count": len(values)}
 
     def instructions(self):
         """Of a backlog, by callgrind: the difference of two runs that differ only in the number of readings."""
