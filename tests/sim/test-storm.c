@@ -82,7 +82,7 @@ static void check_rate(const Shared *s) {
                                 j++)
                         n += s->notices[j].priority < PRIORITY_HIGH &&
                              strcmp(s->notices[j].transition, "raised") == 0;
-                assert_true(n <= 2 * RATE);
+                assert_true(n <= (size_t) 2 * RATE);
         }
 }
 
