@@ -103,7 +103,7 @@ static int add_entry(void *userdata, const StoredEntry *stored) {
 void book_write(const Run *r, Book *b) {
         char path[128], state[128];
         Writing w = { .book = b };
-        VerifyReport report;
+        VerifyReport report = { 0 };
         LedgerRecovery recovery;
         LedgerHead head;
         SigningKey key;
