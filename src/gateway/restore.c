@@ -131,7 +131,8 @@ void restore_save_alert(Gateway *g, const AlertEvent *event) {
         uint8_t buffer[SEALED_MAX], part[SEALED_MAX], memory[DISPATCH_MEMORY_MAX];
         CborWriter w = cbor_writer(buffer, sizeof buffer), p = cbor_writer(part, sizeof part);
         char key[ALERT_ID_MAX + 16];
-        AlertBody body = { .event = *event };
+        Stamp now = gateway_now(g);
+        AlertBody body = { .when = gateway_when(g, &now), .event = *event };
 
         (void) snprintf(key, sizeof key, "alert/%s", event->id);
         CborWriter m = cbor_writer(memory, sizeof memory);
@@ -171,7 +172,9 @@ static int find_subject(Gateway *g, const char *name, SubjectId *ret) {
         return 0;
 }
 
-static int take_alert(Gateway *g, CborReader *r, AlertEvent *ret, Bytes *ret_memory) {
+/* ret_offset_us: of wall against monotonic time when it was kept, in which its times are; of now after a reboot. */
+static int take_alert(
+                Gateway *g, CborReader *r, AlertEvent *ret, int64_t *ret_offset_us, Bytes *ret_memory) {
         AlertBody body;
         Bytes text;
         size_t n;
@@ -180,6 +183,8 @@ static int take_alert(Gateway *g, CborReader *r, AlertEvent *ret, Bytes *ret_mem
                         body_get_alert(text, &body) < 0 || cbor_take_bytes(r, ret_memory) < 0)
                 return -EBADMSG;
         *ret = body.event;
+        *ret_offset_us = body.when.boot == g->clock.boot ? body.when.wall_us - body.when.mono_us
+                                                         : g->clock.now.wall_us - g->clock.now.mono_us;
         ret->subject = SUBJECT_NONE;
         return body.subject[0] ? find_subject(g, body.subject, &ret->subject) : 0;
 }
@@ -210,13 +215,14 @@ static int restore_alert(void *userdata, const char *key, Bytes value) {
         char subject[NAME_MAX_LENGTH];
         AlertEvent event;
         Bytes memory;
+        int64_t offset_us = 0;
         size_t len;
         const Stamp *now = &g->clock.now;
 
         int r = sealed_open(g, key, value, plain, &len, subject);
         CborReader reader = cbor_reader(BYTES(plain, r == 0 ? len : 0));
         if (r == 0)
-                r = take_alert(g, &reader, &event, &memory);
+                r = take_alert(g, &reader, &event, &offset_us, &memory);
         if (r == -ENOENT || r == -EBADMSG || r == -ENOSPC) {
                 /* the subject was erased, or nobody's device is left; a start matters more than what is damaged */
                 if (r != -ENOENT)
@@ -235,8 +241,8 @@ static int restore_alert(void *userdata, const char *key, Bytes value) {
                 restore_save_alert(g, &event);
                 return 0;
         }
-        r = alert_manager_restore(g->alerts, &event, rule_set_find_alert(g->config->rules, event.rule),
-                        now->wall_us - now->mono_us);
+        r = alert_manager_restore(
+                        g->alerts, &event, rule_set_find_alert(g->config->rules, event.rule), offset_us);
         if (r < 0)
                 log_warning("alert %s can't be followed any more: %s", event.id, strerror(-r));
         return 0;
