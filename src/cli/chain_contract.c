@@ -333,7 +333,7 @@ void chain_time_format(uint64_t time, char ret[static CLOCK_TEXT_SIZE]) {
         const uint64_t year_10000 = UINT64_C(253402300800);
 
         if (time >= year_10000)
-                time /= 1000 * 1000 * 1000;
+                time /= UINT64_C(1000000000);
         clock_format((int64_t) time * USEC_PER_SEC, ret);
 }
 

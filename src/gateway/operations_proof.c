@@ -144,7 +144,7 @@ int operation_consistency(Session *s, const json_t *request, Error *e) {
                 r = argument_uint(request, "to", &to, e);
         if (r == 0)
                 r = ledger_head(l, &head);
-        if (r < 0)
+        if (r != 0)
                 return r;
         if (to == 0 || from > to || to > head.checkpoint.size)
                 return error_set(e, -EINVAL, "from and to: expected sizes of the ledger, which has %llu",

@@ -230,7 +230,7 @@ static int restore_alert(void *userdata, const char *key, Bytes value) {
                 sealed_remove(g, key);
                 return 0;
         }
-        if (r < 0)
+        if (r != 0)
                 return r;
         if (event.state == ALERT_RESOLVED && tell_resolved(g, &event, &reader) < 0)
                 log_warning("alert %s: who waits for its end can't be found out", event.id);
