@@ -165,7 +165,8 @@ static int look_at_batches(Gateway *g, void *argument) {
         return 0;
 }
 
-int operations_settle(Session *s, Error *e) {
+/* Waits until what the loop did before is durable. */
+static int settle(Session *s, Error *e) {
         Settling settling = { 0 };
 
         for (int tries = 0; tries < SETTLE_TRIES; tries++) {
@@ -180,6 +181,15 @@ int operations_settle(Session *s, Error *e) {
         }
         return error_set(e, -EIO,
                         "it is done, but can't be recorded while the store fails: wardstone status");
+}
+
+int operations_answer(Session *s, int r, json_t *row, Error *e) {
+        if (r == 0)
+                r = settle(s, e);
+        if (r == 0)
+                return session_row(s, row);
+        json_decref(row);
+        return r;
 }
 
 static int append_access(Gateway *g, void *argument) {

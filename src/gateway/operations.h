@@ -48,9 +48,10 @@ int argument_bool(const json_t *request, const char *name, bool *ret, Error *e) 
 /* ISO 8601 text, or microseconds since 1970 as a number. */
 int argument_time(const json_t *request, const char *name, int64_t *ret, Error *e) _must_check_;
 
-/* Waits until what the loop did before is durable, so that a client that has its answer has it for good. -EIO while the
- * store fails: it is done, and will be stored when the store works again. */
-int operations_settle(Session *s, Error *e) _must_check_;
+/* The answer of an operation that changed something, which gave r: its row (taken) once the change is durable, so that a
+ * client that has its answer has it for good. -EIO while the store fails: it is done, and will be stored when the store
+ * works again. */
+int operations_answer(Session *s, int r, json_t *row, Error *e) _must_check_;
 /* Sends what was gathered, row by row; takes the list. */
 int send_rows(Session *s, json_t *rows) _must_check_;
 /* The subject's devices' names. New reference. */

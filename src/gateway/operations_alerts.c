@@ -14,16 +14,6 @@ static void who_asks(const Session *s, char ret[static ALERT_WHO_MAX]) {
         (void) snprintf(ret, ALERT_WHO_MAX, "uid:%u", session_uid(s));
 }
 
-/* The row once what it tells of is durable; takes it. */
-static int answer(Session *s, int r, json_t *row, Error *e) {
-        if (r == 0)
-                r = operations_settle(s, e);
-        if (r == 0)
-                return session_row(s, row);
-        json_decref(row);
-        return r;
-}
-
 /* --- alerts --- */
 
 typedef struct AlertList {
@@ -167,7 +157,7 @@ int operation_acknowledge(Session *s, const json_t *request, Error *e) {
                                 ID_PREFIX_MIN);
         who_asks(s, a.who);
         r = session_on_loop(s, acknowledge_on_loop, &a);
-        return answer(s, r, a.row, e);
+        return operations_answer(s, r, a.row, e);
 }
 
 /* --- silences --- */
@@ -259,7 +249,7 @@ int operation_silence(Session *s, const json_t *request, Error *e) {
         memcpy(a.silence.why, why, strlen(why) + 1);
         who_asks(s, a.silence.who);
         r = session_on_loop(s, silence_on_loop, &a);
-        return answer(s, r, a.row, e);
+        return operations_answer(s, r, a.row, e);
 }
 
 static json_t *silence_to_json(const Silence *s) {
@@ -312,5 +302,5 @@ int operation_unsilence(Session *s, const json_t *request, Error *e) {
                 return error_set(e, -EINVAL, "silence: expected its id");
         who_asks(s, a.silence.who);
         r = session_on_loop(s, unsilence_on_loop, &a);
-        return answer(s, r, json_pack("{s:s}", "silence", a.id), e);
+        return operations_answer(s, r, json_pack("{s:s}", "silence", a.id), e);
 }

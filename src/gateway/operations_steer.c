@@ -88,12 +88,10 @@ static int change_on_loop(Gateway *g, void *argument) {
 static int steer(Session *s, Steer *request) {
         int r = session_on_loop(s, change_on_loop, request);
 
-        if (r == 0)
-                r = operations_settle(s, request->error);
-        if (r < 0)
-                return r;
-        return session_row(s, json_pack("{s:s, s:s}", "device", request->device, "subject",
-                                              request->subject ? request->subject : ""));
+        return operations_answer(s, r,
+                        json_pack("{s:s, s:s}", "device", request->device, "subject",
+                                        request->subject ? request->subject : ""),
+                        request->error);
 }
 
 int operation_assign(Session *s, const json_t *request, Error *e) {

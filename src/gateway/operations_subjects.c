@@ -159,10 +159,5 @@ int operation_set(Session *s, const json_t *request, Error *e) {
         sodium_memzero(&key, sizeof key);
         if (r == 0)
                 r = session_on_loop(s, set_on_loop, &a);
-        if (r == 0)
-                r = operations_settle(s, e);
-        if (r == 0)
-                return session_row(s, a.row);
-        json_decref(a.row);
-        return r;
+        return operations_answer(s, r, a.row, e);
 }
