@@ -238,7 +238,8 @@ static int run_decode(const Invocation *in, Error *e) {
         if (r < 0)
                 return r;
         clock_now(&now);
-        r = decode_payload(format, c.mapping, BYTES(payload, len), now.wall_us, &list, e);
+        const Decoding decoding = { .format = format, .mapping = c.mapping };
+        r = decode_payload(&decoding, BYTES(payload, len), now.wall_us, &list, e);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < list.count; i++)

@@ -323,8 +323,7 @@ static void handle_frame(void *userdata, Source *s, const Frame *f) {
         } else if (f->payload.len > DECODE_PAYLOAD_MAX) {
                 p->verdicts[VERDICT_OVERSIZED]++;
                 note_quarantine(g, f, VERDICT_OVERSIZED, "oversized", &arrival.stamp);
-        } else if (decode_payload(f->format, f->mapping, f->payload, arrival.stamp.wall_us, &p->samples,
-                                   &e) < 0) {
+        } else if (decode_payload(&f->decoding, f->payload, arrival.stamp.wall_us, &p->samples, &e) < 0) {
                 p->verdicts[VERDICT_MALFORMED]++;
                 note_quarantine(g, f, VERDICT_MALFORMED, e.message, &arrival.stamp);
         } else {

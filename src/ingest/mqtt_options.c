@@ -156,10 +156,10 @@ static int read_topic(MqttOptions *o, const YamlNode *node, const MappingSet *ma
         r = check_topic(o, &t, e);
         if (r < 0)
                 return r;
-        r = find_mapping(&t, maps, &topic->mapping, e);
+        r = find_mapping(&t, maps, &topic->decoding.mapping, e);
         if (r < 0)
                 return r;
-        topic->format = (DecodeFormat) t.format;
+        topic->decoding.format = (DecodeFormat) t.format;
         topic->device = strdup(yaml_text(&t.device));
         o->filters[o->topic_count++] = strdup(yaml_text(&t.filter));
         return topic->device && o->filters[o->topic_count - 1] ? 0 : -ENOMEM;

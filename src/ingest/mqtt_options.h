@@ -5,8 +5,7 @@
 
 typedef struct MqttTopic {
         char *device; /* pattern, see ingest/topic.h */
-        DecodeFormat format;
-        const Mapping *mapping;
+        Decoding decoding;
 } MqttTopic;
 
 struct MqttOptions {

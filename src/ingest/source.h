@@ -16,9 +16,8 @@ typedef struct Frame {
         const char *device; /* id, from the topic, path or identity; valid by name_is_valid() */
         const char *origin; /* topic or path, for messages and quarantine */
         Bytes payload;
-        DecodeFormat format;
-        const Mapping *mapping; /* for DECODE_JSON */
-        bool redelivered;       /* MQTT DUP */
+        Decoding decoding;
+        bool redelivered; /* MQTT DUP */
         bool retained;
         bool durable; /* false on a best-effort lane: evaluated by the rules, neither stored nor acknowledged */
 } Frame;

@@ -24,8 +24,8 @@ static void fuzz(const Catalogue *c, YamlDocument *d, const uint8_t *data, size_
 
         if (mapping_set_read(&root, c, &maps, &e) < 0)
                 abort();
-        if (decode_payload(DECODE_JSON, mapping_set_find(maps, "all"), BYTES(data, size), 0, &list, &e) ==
-                                        0 &&
+        const Decoding decoding = { .format = DECODE_JSON, .mapping = mapping_set_find(maps, "all") };
+        if (decode_payload(&decoding, BYTES(data, size), 0, &list, &e) == 0 &&
                         (list.count == 0 || list.count > 6))
                 abort();
         sample_list_done(&list);

@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         SampleList list = { 0 };
         Error e;
 
-        if (decode_payload(DECODE_SENML_CBOR, NULL, BYTES(data, size), 0, &list, &e) == 0)
+        if (decode_payload(&(Decoding){ .format = DECODE_SENML_CBOR }, BYTES(data, size), 0, &list, &e) == 0)
                 for (size_t i = 0; i < list.count; i++) {
                         if (list.items[i].name[0] == '\0' || strpbrk(list.items[i].name, " \n\"\\%"))
                                 abort();

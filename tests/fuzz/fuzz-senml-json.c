@@ -9,7 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         SampleList list = { 0 };
         Error e;
 
-        if (decode_payload(DECODE_SENML_JSON, NULL, BYTES(data, size), 0, &list, &e) == 0) {
+        if (decode_payload(&(Decoding){ .format = DECODE_SENML_JSON }, BYTES(data, size), 0, &list, &e) ==
+                        0) {
                 json_t *root = json_loadb((const char *) data, size, JSON_DECODE_INT_AS_REAL, NULL);
                 if (!json_is_array(root) || list.count > json_array_size(root))
                         abort();

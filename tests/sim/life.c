@@ -158,7 +158,7 @@ static void hand_over(Life *l) {
                 .device = l->run->world->devices[f->device],
                 .origin = "simulated",
                 .payload = BYTES(payload, (size_t) n),
-                .format = DECODE_SENML_JSON,
+                .decoding = { .format = DECODE_SENML_JSON },
                 .redelivered = l->handed < l->shared->handed,
                 .durable = true,
         };

@@ -263,7 +263,7 @@ static inline int set_up(void **state) {
         write_secrets(w);
         write_configuration(w);
         w->filter = filter;
-        w->topic = (MqttTopic){ .device = device, .format = DECODE_SENML_JSON };
+        w->topic = (MqttTopic){ .device = device, .decoding = { .format = DECODE_SENML_JSON } };
         w->options = (MqttOptions){ .name = name,
                 .host = host,
                 .client_id = id,

@@ -28,7 +28,7 @@ static int decode(DecodeFormat format, Bytes payload, SampleList *l, Error *e) {
         assert_non_null(copy);
         if (payload.len > 0)
                 memcpy(copy, payload.data, payload.len);
-        int r = decode_payload(format, NULL, BYTES(copy, payload.len), now_us, l, e);
+        int r = decode_payload(&(Decoding){ .format = format }, BYTES(copy, payload.len), now_us, l, e);
         free(copy);
         assert_true(r == 0 || r == -EBADMSG);
         if (r < 0)

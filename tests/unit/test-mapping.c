@@ -86,8 +86,9 @@ static int tear_down(void **state) {
 }
 
 static int decode(Fixture *f, const char *map, const char *text, Error *e) {
-        return decode_payload(
-                        DECODE_JSON, mapping_set_find(f->maps, map), BYTES_STRING(text), 0, &f->list, e);
+        const Decoding decoding = { .format = DECODE_JSON, .mapping = mapping_set_find(f->maps, map) };
+
+        return decode_payload(&decoding, BYTES_STRING(text), 0, &f->list, e);
 }
 
 static void accept(Fixture *f, const char *map, const char *text) {
@@ -350,13 +351,13 @@ static void hostile_json_is_refused(void **state) {
                 skip();
                 return;
         }
+        const Decoding decoding = { .format = DECODE_JSON, .mapping = mapping_set_find(f->maps, "esphome") };
         while ((item = readdir(folder))) {
                 if (!strstr(item->d_name, ".json"))
                         continue;
                 (void) snprintf(path, sizeof path, "JSONTestSuite/%s", item->d_name);
                 _cleanup_free_ char *text = read_vector(path, &len);
-                int r = decode_payload(DECODE_JSON, mapping_set_find(f->maps, "esphome"), BYTES(text, len),
-                                0, &f->list, &e);
+                int r = decode_payload(&decoding, BYTES(text, len), 0, &f->list, &e);
                 if (item->d_name[0] == 'n' && r == 0)
                         fail_msg("%s: accepted", item->d_name);
                 refused += item->d_name[0] == 'n';

@@ -27,8 +27,8 @@ static int read_item(const char *text, MqttOptions **ret, Error *e) {
                 return r;
         YamlNode root = yaml_root(document);
         r = mqtt_options_read(&root, maps, ret, e);
-        if (r == 0 && (*ret)->topics[0].format == DECODE_JSON)
-                assert_ptr_equal((*ret)->topics[0].mapping, mapping_set_find(maps, "climate"));
+        if (r == 0 && (*ret)->topics[0].decoding.format == DECODE_JSON)
+                assert_ptr_equal((*ret)->topics[0].decoding.mapping, mapping_set_find(maps, "climate"));
         return r;
 }
 
@@ -57,7 +57,7 @@ static void the_least_has_defaults(void **state) {
         assert_null(o->password);
         assert_int_equal(o->topic_count, 1);
         assert_string_equal(o->filters[0], "ward/+/senml");
-        assert_int_equal(o->topics[0].format, DECODE_SENML_JSON);
+        assert_int_equal(o->topics[0].decoding.format, DECODE_SENML_JSON);
 }
 
 static void everything_is_read(void **state) {

@@ -158,7 +158,7 @@ static int set_up(void **state) {
         static char name[] = "local", host[] = "127.0.0.1", id[] = "w7", filter[] = "ward/+/senml",
                     device[] = "ward/{device}/senml";
         w->filter = filter;
-        w->topic = (MqttTopic){ .device = device, .format = DECODE_SENML_JSON };
+        w->topic = (MqttTopic){ .device = device, .decoding = { .format = DECODE_SENML_JSON } };
         w->options = (MqttOptions){ .name = name,
                 .host = host,
                 .client_id = id,
