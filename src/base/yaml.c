@@ -206,6 +206,18 @@ void yaml_pair(const YamlNode *n, size_t i, YamlNode *ret_key, YamlNode *ret_val
         *ret_value = (YamlNode){ .document = n->document, .id = y->data.mapping.pairs.start[i].value };
 }
 
+YamlNode yaml_get(const YamlNode *n, const char *key) {
+        YamlNode name, value;
+
+        for (size_t i = 0; yaml_is_mapping(n) && i < yaml_length(n); i++) {
+                yaml_pair(n, i, &name, &value);
+                const char *text = yaml_text(&name);
+                if (text && streq(text, key))
+                        return value;
+        }
+        return (YamlNode){ 0 };
+}
+
 const char *yaml_text(const YamlNode *n) {
         const yaml_node_t *y = node_of(n);
         return y && y->type == YAML_SCALAR_NODE ? (const char *) y->data.scalar.value : NULL;

@@ -49,6 +49,8 @@ size_t yaml_length(const YamlNode *n);
 YamlNode yaml_item(const YamlNode *n, size_t i);                                     /* sequence */
 void yaml_pair(const YamlNode *n, size_t i, YamlNode *ret_key, YamlNode *ret_value); /* mapping */
 const char *yaml_text(const YamlNode *n); /* a scalar's text, else NULL */
+/* The value of a mapping's key; absent where there is none, or no mapping. */
+YamlNode yaml_get(const YamlNode *n, const char *key);
 
 typedef enum YamlType {
         YAML_STRING,   /* char *: allocated, not empty */

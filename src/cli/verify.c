@@ -109,10 +109,10 @@ static json_t *time_json(int64_t wall_us) {
 }
 
 static json_t *reading_json(const ReadingBody *b) {
-        return json_pack("{ss ss sf ss so so so sb}", "device", b->device, "vital", b->vital, "value",
+        return json_pack("{ss ss sf ss so so so so sb}", "device", b->device, "vital", b->vital, "value",
                         b->value, "unit", b->unit, "time", time_json(b->when.wall_us), "device_time",
-                        time_json(b->device_time_us), "flags", flags_json(b->flags), "synchronised",
-                        b->when.synchronised);
+                        time_json(b->device_time_us), "device_clock", time_json(b->device_clock_us), "flags",
+                        flags_json(b->flags), "synchronised", b->when.synchronised);
 }
 
 static void print_reading(const ReadingBody *b) {
@@ -127,6 +127,10 @@ static void print_reading(const ReadingBody *b) {
         if (b->device_time_us != TIME_NONE) {
                 clock_format(b->device_time_us, measured);
                 printf("  Measured:     %s, says the device\n", measured);
+        }
+        if (b->device_clock_us != TIME_NONE) {
+                clock_format(b->device_clock_us, measured);
+                printf("  Its clock:    showed %s\n", measured);
         }
         printf("  Recorded:     %s; the gateway's clock was %ssynchronised\n", recorded,
                         b->when.synchronised ? "" : "not ");

@@ -135,6 +135,26 @@ static bool is_late(Validator *v, const Reading *r, int64_t now_us) {
         return true;
 }
 
+/* When it was measured, as far as the device's clock tells. */
+static void read_clock(const Arrival *a, int64_t shown_us, Reading *r) {
+        r->device_time_us = r->device_clock_us = TIME_NONE;
+        if (shown_us == TIME_NONE)
+                return;
+        switch (a->clock) {
+        case DEVICE_CLOCK_BELIEVED:
+                r->device_time_us = shown_us;
+                return;
+        case DEVICE_CLOCK_CORRECTED:
+                r->device_clock_us = shown_us;
+                if (__builtin_add_overflow(shown_us, a->clock_offset_us, &r->device_time_us))
+                        r->device_time_us = TIME_NONE;
+                return;
+        case DEVICE_CLOCK_UNKNOWN:
+                r->device_clock_us = shown_us;
+                return;
+        }
+}
+
 /* Flags and subject that follow from when the device says that it measured. */
 static void judge_time(Validator *v, const Device *d, const Arrival *a, Reading *r) {
         int64_t now_us = a->stamp.wall_us;
@@ -185,7 +205,6 @@ static Verdict examine(Validator *v, const Sample *s, const Arrival *a, const De
                 .vital = vital->id,
                 .flags = s->flags,
                 .value = value,
-                .device_time_us = s->time_us,
                 .device_seq = s->seq,
                 .has_device_seq = s->has_seq,
                 .stamp = a->stamp,
@@ -194,6 +213,7 @@ static Verdict examine(Validator *v, const Sample *s, const Arrival *a, const De
                 ret->flags |= FLAG_IMPLAUSIBLE;
         if (a->retained)
                 ret->flags |= FLAG_RETAINED;
+        read_clock(a, s->time_us, ret);
         judge_time(v, d, a, ret);
         return VERDICT_ACCEPTED;
 }
@@ -219,9 +239,9 @@ Verdict validate_sample(Validator *v, const Sample *s, const Arrival *arrival, R
         return verdict;
 }
 
-void validator_remember(Validator *v, const char *device, const char *vital, int64_t device_time_us,
-                bool has_seq, uint64_t seq, double value) {
-        identity_set_add(v->identities, identity_of(v, device, vital, device_time_us, has_seq, seq, value));
+void validator_remember(Validator *v, const char *device, const char *vital, int64_t shown_us, bool has_seq,
+                uint64_t seq, double value) {
+        identity_set_add(v->identities, identity_of(v, device, vital, shown_us, has_seq, seq, value));
 }
 
 void validator_forget(Validator *v) {

@@ -37,11 +37,20 @@ typedef struct SequenceGap {
         uint64_t first, count; /* count 0: no gap */
 } SequenceGap;
 
+/* What is known of the clock that a device stamps its measurements with. */
+typedef enum DeviceClock {
+        DEVICE_CLOCK_BELIEVED,  /* it is right, within the allowed skew */
+        DEVICE_CLOCK_CORRECTED, /* it is off by an offset that was measured */
+        DEVICE_CLOCK_UNKNOWN,   /* nobody has looked: what it shows is kept, the gateway's time is used */
+} DeviceClock;
+
 typedef struct Arrival {
         DeviceId device;
         Stamp stamp;
         bool redelivered; /* the transport's DUP flag: never trusted alone */
         bool retained;
+        DeviceClock clock;
+        int64_t clock_offset_us; /* to be added to what the device's clock shows, for DEVICE_CLOCK_CORRECTED */
 } Arrival;
 
 /* The vital is what sample_vital() says, by name, else by alias or LOINC code, else by a unit that only one vital has in
@@ -50,7 +59,7 @@ typedef struct Arrival {
  * One sample of a device. On VERDICT_ACCEPTED *ret is complete (device, subject, vital, canonical value, flags) and its
  * identity is remembered; values outside the plausible range are accepted with FLAG_IMPLAUSIBLE.
  *
- * Identity: (device, vital, device time and device sequence as far as given, value). It counts as a duplicate where it is
+ * Identity: (device, vital, what the device's clock shows and device sequence as far as given, value). It counts as a duplicate where it is
  * known and
  *   - the payload gives a device time, or
  *   - it gives a sequence that is not beyond what the device sent last, nor further behind than a retransmission can be: a
@@ -63,7 +72,7 @@ Verdict validate_sample(Validator *v, const Sample *s, const Arrival *arrival, R
                 Reading *ret, SequenceGap *ret_gap);
 
 /* What the ledger already holds, at start: the same identity as validate_sample makes. */
-void validator_remember(Validator *v, const char *device, const char *vital, int64_t device_time_us,
-                bool has_seq, uint64_t seq, double value);
+void validator_remember(Validator *v, const char *device, const char *vital, int64_t shown_us, bool has_seq,
+                uint64_t seq, double value);
 /* Forgets all identities: after a commit failed nothing since is known to be stored. The caller remembers anew from the ledger. */
 void validator_forget(Validator *v);

@@ -17,7 +17,10 @@ Config *config_free(Config *c) {
         free(c->routing);
         yaml_unload(c->device_document);
         for (size_t i = 0; i < c->source_count; i++)
-                mqtt_options_free(c->sources[i]);
+                c->sources[i]->kind->options_free(c->sources[i]);
+        for (size_t i = 0; i < SOURCE_KINDS; i++)
+                if (c->source_devices[i])
+                        source_kinds[i]->devices_free(c->source_devices[i]);
         for (size_t i = 0; i < c->chain_count; i++)
                 plugin_config_done(&c->chains[i]);
         for (size_t i = 0; i < c->receiver_count; i++)
@@ -125,8 +128,8 @@ static const YamlField quarantine_fields[] = {
 
 /* The sections of the file, in the order in which they are read. */
 typedef struct Sections {
-        YamlNode gateway, control, keys, vitals, maps, mqtt, ledger, validation, quarantine, chains,
-                        receivers, alerts, routes, plugins;
+        YamlNode root, gateway, control, keys, vitals, maps, mqtt, coap, ble, ledger, validation, quarantine,
+                        chains, receivers, alerts, routes, plugins;
         char *state_dir, *devices, *rules;
 } Sections;
 
@@ -139,7 +142,9 @@ static const YamlField section_fields[] = {
         { "rules", YAML_STRING, offsetof(Sections, rules) },
         { "vitals", YAML_NODE, offsetof(Sections, vitals) },
         { "maps", YAML_NODE, offsetof(Sections, maps) },
-        { "mqtt", YAML_NODE, offsetof(Sections, mqtt), .required = true },
+        { "mqtt", YAML_NODE, offsetof(Sections, mqtt) },
+        { "coap", YAML_NODE, offsetof(Sections, coap) },
+        { "ble", YAML_NODE, offsetof(Sections, ble) },
         { "ledger", YAML_NODE, offsetof(Sections, ledger) },
         { "validation", YAML_NODE, offsetof(Sections, validation) },
         { "quarantine", YAML_NODE, offsetof(Sections, quarantine) },
@@ -155,24 +160,43 @@ static int read_section(const YamlNode *n, const YamlField *fields, void *object
         return yaml_present(n) ? yaml_read(n, fields, object, e) : 0;
 }
 
-static int read_sources(Config *c, const YamlNode *list, Error *e) {
-        int r = yaml_expect_sequence(list, "MQTT brokers", e);
+static int add_source(Config *c, const SourceKind *kind, const YamlNode *item, Error *e) {
+        if (c->source_count == CONFIG_SOURCES_MAX)
+                return yaml_error(item, e, -EINVAL, "more than %d sources", CONFIG_SOURCES_MAX);
+        int r = kind->options_read(item, c->maps, &c->sources[c->source_count], e);
+        if (r < 0)
+                return r;
+        const char *name = c->sources[c->source_count++]->name;
+        for (size_t i = 0; i + 1 < c->source_count; i++)
+                if (streq(c->sources[i]->name, name))
+                        return yaml_error(item, e, -EINVAL, "two sources are named '%s'", name);
+        return 0;
+}
 
-        for (size_t i = 0; r == 0 && i < yaml_length(list); i++) {
-                YamlNode item = yaml_item(list, i);
-                if (c->source_count == CONFIG_SOURCES_MAX)
-                        return yaml_error(&item, e, -EINVAL, "more than %d brokers", CONFIG_SOURCES_MAX);
-                r = mqtt_options_read(&item, c->maps, &c->sources[c->source_count], e);
+static int read_sources(Config *c, const Sections *s, Error *e) {
+        bool any = false;
+
+        for (size_t i = 0; i < SOURCE_KINDS; i++) {
+                const SourceKind *kind = source_kinds[i];
+                YamlNode list = yaml_get(&s->root, kind->section);
+                int r = yaml_expect_sequence(&list, "a list of sources", e);
+                any |= yaml_present(&list);
+                for (size_t k = 0; r == 0 && k < yaml_length(&list); k++) {
+                        YamlNode item = yaml_item(&list, k);
+                        r = add_source(c, kind, &item, e);
+                }
                 if (r < 0)
                         return r;
-                c->source_count++;
-                for (size_t j = 0; j + 1 < c->source_count; j++)
-                        if (streq(mqtt_options_name(c->sources[j]),
-                                            mqtt_options_name(c->sources[c->source_count - 1])))
-                                return yaml_error(&item, e, -EINVAL, "two brokers are named '%s'",
-                                                mqtt_options_name(c->sources[j]));
         }
-        return r;
+        return any ? 0
+                   : yaml_error(&s->root, e, -EINVAL, "no source of readings: expected mqtt, coap or ble");
+}
+
+const SourceDevices *config_source_devices(const Config *c, const SourceKind *kind) {
+        for (size_t i = 0; i < SOURCE_KINDS; i++)
+                if (source_kinds[i] == kind)
+                        return c->source_devices[i];
+        return NULL;
 }
 
 static int read_validation(Config *c, const YamlNode *n, Error *e) {
@@ -234,7 +258,7 @@ static int read_sections(Config *c, const Sections *s, Error *e) {
         if (r == 0)
                 r = mapping_set_read(&s->maps, c->catalogue, &c->maps, e);
         if (r == 0)
-                r = read_sources(c, &s->mqtt, e);
+                r = read_sources(c, s, e);
         if (r == 0)
                 r = plugin_configs_read(&s->chains, PLUGIN_CHAIN, c->chains, &c->chain_count, e);
         if (r == 0)
@@ -270,7 +294,10 @@ static int read_devices(Config *c, Error *e) {
         if (r < 0)
                 return r;
         c->device_count = registry_device_count(scratch);
-        return hash_file(&c->hash, c->devices, e);
+        for (size_t i = 0; r == 0 && i < SOURCE_KINDS; i++)
+                if (source_kinds[i]->devices_read)
+                        r = source_kinds[i]->devices_read(&root, c->maps, &c->source_devices[i], e);
+        return r < 0 ? r : hash_file(&c->hash, c->devices, e);
 }
 
 static int is_rule_file(const struct dirent *d) {
@@ -381,6 +408,7 @@ int config_load(const char *path, Config **ret, Error *e) {
                 return r;
         c->main_hash = c->hash;
         YamlNode root = yaml_root(d);
+        sections.root = root;
         r = yaml_read(&root, section_fields, &sections, e);
         c->state_dir = sections.state_dir;
         c->devices = sections.devices;

@@ -8,7 +8,7 @@
 #include "alert/routing.h"
 #include "decode/mapping.h"
 #include "decode/validate.h"
-#include "ingest/mqtt.h"
+#include "ingest/source.h"
 #include "rules/rules.h"
 
 enum { CONFIG_SOURCES_MAX = 8, CONFIG_PLUGINS_MAX = ROUTING_RECEIVERS_MAX };
@@ -44,8 +44,9 @@ typedef struct Config {
         int64_t quarantine_limit;
         Catalogue *catalogue;
         MappingSet *maps;
-        MqttOptions *sources[CONFIG_SOURCES_MAX];
+        SourceOptions *sources[CONFIG_SOURCES_MAX];
         size_t source_count;
+        SourceDevices *source_devices[SOURCE_KINDS]; /* NULL where devices.yaml says nothing for the kind */
         PluginConfig chains[CONFIG_PLUGINS_MAX], receivers[CONFIG_PLUGINS_MAX];
         size_t chain_count, receiver_count;
         Routing *routing;
@@ -60,6 +61,9 @@ typedef struct Config {
 int config_load(const char *path, Config **ret, Error *e) _must_check_;
 Config *config_free(Config *c);
 DEFINE_CLEANUP(Config *, config_free);
+
+/* What devices.yaml says for sources of that kind, or NULL. */
+const SourceDevices *config_source_devices(const Config *c, const SourceKind *kind);
 
 /* What a reload can't change: returns the key's name, or NULL where the two agree. vitals: those in force. */
 const char *config_needs_restart(const Config *old, const Catalogue *vitals, const Config *new);

@@ -270,8 +270,7 @@ static int start_parts(Gateway *g, const LedgerRecovery *recovery, Error *e) {
         gateway_release_unlisted(g, &now);
         own_alerts_review(g, &now);
         record_start(g, recovery, &now);
-        if (g->config->source_count > 0)
-                r = mqtt_selftest(e);
+        r = gateway_test_sources(g->config, e);
         if (r == 0)
                 r = gateway_start_sources(g, e);
         if (r == 0)

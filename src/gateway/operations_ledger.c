@@ -23,6 +23,8 @@ static int send_reading(void *userdata, const StoredReading *r) {
                         b->when.synchronised, "flags", flags_to_json(b->flags));
         if (b->device_time_us != TIME_NONE)
                 (void) json_object_set_new(row, "device_time_us", json_integer(b->device_time_us));
+        if (b->device_clock_us != TIME_NONE)
+                (void) json_object_set_new(row, "device_clock_us", json_integer(b->device_clock_us));
         if (b->has_seq)
                 (void) json_object_set_new(row, "seq", json_integer((json_int_t) b->seq));
         return session_row(s, row);

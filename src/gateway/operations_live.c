@@ -16,22 +16,35 @@ static json_t *ledger_status(const Gateway *g, const LedgerHead *head) {
                         (json_int_t) head->checkpoint.size);
 }
 
+static void count_more(void *userdata, const char *name, uint64_t value) {
+        (void) json_object_set_new(userdata, name, json_integer((json_int_t) value));
+}
+
+static json_t *source_counters(const Source *s) {
+        json_t *o = json_object();
+
+        if (s->ops->counters)
+                s->ops->counters(s, count_more, o);
+        return o;
+}
+
 static json_t *source_status(const Gateway *g) {
         json_t *list = json_array();
 
         for (size_t i = 0; i < g->source_count; i++) {
                 const Source *s = g->sources[i].source;
-                (void) json_array_append_new(
-                                list, json_pack("{s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b}",
-                                                      "name", s->name, "kind", s->ops->kind, "up", s->up,
-                                                      "reason", g->sources[i].reason, "frames",
-                                                      (json_int_t) s->counters.frames, "bytes",
-                                                      (json_int_t) s->counters.bytes, "acknowledged",
-                                                      (json_int_t) s->counters.acknowledged, "redelivered",
-                                                      (json_int_t) s->counters.redelivered, "connects",
-                                                      (json_int_t) s->counters.connects, "refused",
-                                                      (json_int_t) s->counters.refused, "durable",
-                                                      g->pipeline.store == STORE_OK));
+                (void) json_array_append_new(list,
+                                json_pack("{s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o}",
+                                                "name", s->name, "kind", s->ops->kind, "up", s->up, "reason",
+                                                g->sources[i].reason, "frames",
+                                                (json_int_t) s->counters.frames, "bytes",
+                                                (json_int_t) s->counters.bytes, "acknowledged",
+                                                (json_int_t) s->counters.acknowledged, "redelivered",
+                                                (json_int_t) s->counters.redelivered, "connects",
+                                                (json_int_t) s->counters.connects, "refused",
+                                                (json_int_t) s->counters.refused, "durable",
+                                                g->pipeline.store == STORE_OK, "counters",
+                                                source_counters(s)));
         }
         return list;
 }

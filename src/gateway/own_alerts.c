@@ -16,7 +16,7 @@ typedef struct Review {
 typedef const char *(*NameFn)(const Config *c, size_t i);
 
 static const char *source_name(const Config *c, size_t i) {
-        return i < c->source_count ? mqtt_options_name(c->sources[i]) : NULL;
+        return i < c->source_count ? c->sources[i]->name : NULL;
 }
 
 static const char *receiver_name(const Config *c, size_t i) {
@@ -47,11 +47,24 @@ static bool is_configured(const Config *c, NameFn name_of, const char *name) {
         return false;
 }
 
+/* A source's own alert, about a source or a device that is no longer configured. */
+static bool is_about_nobody(const Gateway *g, const char *rule) {
+        for (size_t i = 0; source_alert_names[i]; i++) {
+                const char *about = strchr(rule, ':');
+                if (!about || !startswith(rule, source_alert_names[i]))
+                        continue;
+                const Device *d = registry_find_device(g->registry, ++about);
+                bool cut = strlen(rule) == ALERT_NAME_MAX - 1; /* then nobody can tell */
+                return !cut && !(d && d->registered) && !is_configured(g->config, source_name, about);
+        }
+        return false;
+}
+
 static bool has_ended(const Gateway *g, const AlertEvent *e) {
         for (size_t i = 0; i < ELEMENTS(named); i++)
                 if (startswith(e->rule, named[i].prefix))
                         return !is_configured(g->config, named[i].name, e->rule + strlen(named[i].prefix));
-        if (streq(e->rule, "ReloadRefused"))
+        if (is_about_nobody(g, e->rule) || streq(e->rule, "ReloadRefused"))
                 return true;
         if (streq(e->rule, "StoreFailed"))
                 return g->pipeline.store == STORE_OK;

@@ -5,8 +5,8 @@
  *                                    +-> batch -> commit (1 fsync) -> acknowledge
  *
  * A batch closes when it is full, when its time is over, or, where a source has a backlog, as soon as the socket is
- * drained. From then until the commit is done the sources don't read: an acknowledgement lets all of theirs go that are
- * waiting (docs/mqtt.md). A store that fails or is slow stops acknowledgements, never alerts. */
+ * drained. While it is written the next one fills; only MQTT doesn't read then, for its acknowledgement lets all go that
+ * are waiting (docs/mqtt.md). A store that fails or is slow stops acknowledgements, never alerts. */
 #include "gateway/pipeline.h"
 
 #include <errno.h>
@@ -88,6 +88,7 @@ static int append_reading(Gateway *g, const Reading *r) {
                 .has_seq = r->has_device_seq,
                 .seq = r->device_seq,
                 .flags = r->flags,
+                .device_clock_us = r->device_clock_us,
         };
         memcpy(body.device, device->name, sizeof body.device);
         memcpy(body.vital, vital->name, sizeof body.vital);
@@ -113,6 +114,11 @@ static void pause_sources(Gateway *g) {
                 g->sources[i].source->ops->pause(g->sources[i].source);
 }
 
+static void tell_sources_of_batch(Gateway *g) {
+        for (size_t i = 0; i < g->source_count; i++)
+                g->sources[i].source->ops->batch_closed(g->sources[i].source);
+}
+
 static void acknowledge_sources(Gateway *g) {
         for (size_t i = 0; i < g->source_count; i++)
                 g->sources[i].source->ops->acknowledge(g->sources[i].source);
@@ -128,7 +134,7 @@ static void close_batch(Gateway *g, bool seal, const Stamp *now) {
         }
         /* Where nobody waits for an acknowledgement, nothing that is read meanwhile can get one too early. */
         if (p->store == STORE_OK && p->waiting > 0)
-                pause_sources(g);
+                tell_sources_of_batch(g);
         int r = ledger_close_batch(g->ledger, seal, &when, &g->rules_hash);
         if (r < 0) {
                 log_error("cannot hand a batch to the commit thread: %s", strerror(-r));
@@ -260,9 +266,12 @@ static void accept_reading(Gateway *g, const Reading *r, bool durable) {
         absence_note(g, r);
 }
 
-static void note_quarantine(Gateway *g, const Frame *f, Verdict v, const char *reason, const Stamp *now) {
+static void note_quarantine(Gateway *g, const Frame *f, Verdict v, const char *reason, const Stamp *now,
+                FrameResult *result) {
         char summary[ALERT_SUMMARY_MAX];
 
+        result->worst = v;
+        (void) snprintf(result->reason, sizeof result->reason, "%.127s", reason);
         if (f->durable)
                 quarantine_add(g, f, reason, now);
         g->pipeline.malformed_us = now->mono_us;
@@ -272,7 +281,7 @@ static void note_quarantine(Gateway *g, const Frame *f, Verdict v, const char *r
                         v == VERDICT_UNKNOWN_DEVICE ? "UnknownDevice" : "MessageRefused", summary, now);
 }
 
-static void validate_samples(Gateway *g, const Frame *f, const Arrival *arrival) {
+static void validate_samples(Gateway *g, const Frame *f, const Arrival *arrival, FrameResult *result) {
         Pipeline *p = &g->pipeline;
         Device *device = registry_device(g->registry, arrival->device);
         Verdict worst = VERDICT_ACCEPTED;
@@ -287,13 +296,18 @@ static void validate_samples(Gateway *g, const Frame *f, const Arrival *arrival)
                 if (gap.count > 0 && f->durable)
                         pipeline_append_gap(g, GAP_SEQUENCE, device->name, TIME_NONE, TIME_NONE, gap.first,
                                         gap.count, "");
-                if (v == VERDICT_ACCEPTED)
+                if (v == VERDICT_ACCEPTED) {
+                        result->accepted++;
                         accept_reading(g, &reading, f->durable);
-                else if (v != VERDICT_DUPLICATE)
+                } else if (v == VERDICT_DUPLICATE)
+                        result->duplicates++;
+                else {
+                        result->refused++;
                         worst = v;
+                }
         }
         if (worst != VERDICT_ACCEPTED)
-                note_quarantine(g, f, worst, verdict_name(worst), &arrival->stamp);
+                note_quarantine(g, f, worst, verdict_name(worst), &arrival->stamp, result);
 }
 
 /* What was due before the moment comes first: an entry of that time says that it was told. */
@@ -306,30 +320,46 @@ static void run_what_was_due(Gateway *g, const Stamp *now) {
         alert_manager_tick(g->alerts, &before);
 }
 
-static void handle_frame(void *userdata, Source *s, const Frame *f) {
+static void refuse_frame(Gateway *g, const Frame *f, Verdict v, const char *reason, const Stamp *now,
+                FrameResult *result) {
+        g->pipeline.verdicts[v]++;
+        result->refused = 1;
+        note_quarantine(g, f, v, reason, now, result);
+}
+
+static void decode_frame(Gateway *g, const Frame *f, Arrival *arrival, FrameResult *result) {
+        const Device *device = registry_find_device(g->registry, f->device);
+        const Stamp *now = &arrival->stamp;
+        Error e = { "" };
+
+        if (!device || !device->registered)
+                return refuse_frame(g, f, VERDICT_UNKNOWN_DEVICE, "unknown_device", now, result);
+        if (f->payload.len > DECODE_PAYLOAD_MAX)
+                return refuse_frame(g, f, VERDICT_OVERSIZED, "oversized", now, result);
+        if (decode_payload(&f->decoding, f->payload, now->wall_us, &g->pipeline.samples, &e) < 0)
+                return refuse_frame(g, f, VERDICT_MALFORMED, e.message, now, result);
+        arrival->device = device->id;
+        validate_samples(g, f, arrival, result);
+}
+
+static void handle_frame(void *userdata, Source *s, const Frame *f, FrameResult *ret) {
         Gateway *g = userdata;
         Pipeline *p = &g->pipeline;
-        Error e = { "" };
+        FrameResult result = { 0 };
         Arrival arrival = {
-                .stamp = gateway_now(g), .redelivered = f->redelivered, .retained = f->retained
+                .stamp = gateway_now(g),
+                .redelivered = f->redelivered,
+                .retained = f->retained,
+                .clock = f->clock,
+                .clock_offset_us = f->clock_offset_us,
         };
 
         p->now = arrival.stamp;
         run_what_was_due(g, &p->now);
-        const Device *device = registry_find_device(g->registry, f->device);
-        if (!device || !device->registered) {
-                p->verdicts[VERDICT_UNKNOWN_DEVICE]++;
-                note_quarantine(g, f, VERDICT_UNKNOWN_DEVICE, "unknown_device", &arrival.stamp);
-        } else if (f->payload.len > DECODE_PAYLOAD_MAX) {
-                p->verdicts[VERDICT_OVERSIZED]++;
-                note_quarantine(g, f, VERDICT_OVERSIZED, "oversized", &arrival.stamp);
-        } else if (decode_payload(&f->decoding, f->payload, arrival.stamp.wall_us, &p->samples, &e) < 0) {
-                p->verdicts[VERDICT_MALFORMED]++;
-                note_quarantine(g, f, VERDICT_MALFORMED, e.message, &arrival.stamp);
-        } else {
-                arrival.device = device->id;
-                validate_samples(g, f, &arrival);
-        }
+        sample_list_clear(&p->samples);
+        decode_frame(g, f, &arrival, &result);
+        if (ret)
+                *ret = result;
         if (!f->durable)
                 return;
         /* Also what is only counted or set aside wants its acknowledgement. */
@@ -340,6 +370,13 @@ static void handle_frame(void *userdata, Source *s, const Frame *f) {
         if (ledger_is_writing(g->ledger))
                 pause_sources(g);
         close_batch(g, false, &arrival.stamp);
+}
+
+static const Device *listed_device(void *userdata, const char *id) {
+        const Gateway *g = userdata;
+        const Device *d = registry_find_device(g->registry, id);
+
+        return d && d->registered ? d : NULL;
 }
 
 /* --- sources come and go --- */
@@ -381,10 +418,30 @@ static void source_state(void *userdata, Source *s, bool up, const char *reason)
         (void) alert_manager_raise(g->alerts, alert, summary, &now);
 }
 
+static void source_alert(
+                void *userdata, Source *s, const char *name, const char *about, const char *summary) {
+        Gateway *g = userdata;
+        char alert[ALERT_NAME_MAX];
+        Stamp now = gateway_now(g);
+
+        int n = snprintf(alert, sizeof alert, "%.20s:", name);
+        (void) snprintf(alert + n, sizeof alert - (size_t) n, "%s", about);
+        if (!summary) {
+                alert_manager_clear(g->alerts, alert, &now);
+                return;
+        }
+        log_message(LOG_WARNING, LOG_FIELDS({ "EVENT", "source" }, { "SOURCE", s->name }, { "ALERT", name }),
+                        "%s: %s", s->name, summary);
+        (void) alert_manager_raise(g->alerts, alert, summary, &now);
+}
+
 SourceSink pipeline_sink(Gateway *g) {
-        return (SourceSink){
-                .frame = handle_frame, .drained = drained, .state = source_state, .userdata = g
-        };
+        return (SourceSink){ .frame = handle_frame,
+                .drained = drained,
+                .state = source_state,
+                .alert = source_alert,
+                .device = listed_device,
+                .userdata = g };
 }
 
 /* --- time --- */

@@ -21,56 +21,52 @@ void gateway_append_config(Gateway *g) {
         pipeline_append(g, ENTRY_CONFIG, NULL, &w, &now);
 }
 
-static void free_sources(SourceWatch *list, size_t n) {
-        for (size_t i = 0; i < n; i++)
-                list[i].source->ops->free(list[i].source);
-}
-
 void gateway_stop_sources(Gateway *g) {
-        free_sources(g->sources, g->source_count);
+        for (size_t i = 0; i < g->source_count; i++)
+                g->sources[i].source->ops->free(g->sources[i].source);
         g->source_count = 0;
 }
 
-/* The sources of g->config, not yet g's: what they say meanwhile goes nowhere. */
-static int make_sources(Gateway *g, SourceWatch *ret, size_t *ret_n, Error *e) {
-        SourceSink sink = pipeline_sink(g);
-        Stamp now = gateway_now(g);
-        size_t n = 0;
+static int start_source(Gateway *g, const SourceOptions *o, const Stamp *now, Error *e) {
+        const SourceSink sink = pipeline_sink(g);
+        SourceWatch *w = &g->sources[g->source_count];
 
-        for (; n < g->config->source_count; n++) {
-                ret[n] = (SourceWatch){ .down_since_us = now.wall_us, .reason = "connecting" };
-                int r = mqtt_source_new(g->event, g->config->sources[n], &sink, &ret[n].source, e);
-                if (r < 0) {
-                        free_sources(ret, n);
-                        return r;
-                }
-        }
-        *ret_n = n;
+        *w = (SourceWatch){ .down_since_us = now->wall_us, .reason = "connecting" };
+        int r = o->kind->start(g->event, o, config_source_devices(g->config, o->kind), &sink, &w->source, e);
+        if (r < 0)
+                return r;
+        g->source_count++;
+        /* What it reads now is not in the batch that is being written. */
+        if (ledger_is_writing(g->ledger))
+                w->source->ops->batch_closed(w->source);
+        if (g->pipeline.store != STORE_OK)
+                w->source->ops->suspend(w->source);
         return 0;
 }
 
-static void use_sources(Gateway *g, const SourceWatch *list, size_t n) {
-        gateway_stop_sources(g);
-        memcpy(g->sources, list, n * sizeof *list);
-        g->source_count = n;
-        for (size_t i = 0; i < n; i++) {
-                Source *s = list[i].source;
-                /* What it reads now would be acknowledged with a batch that it is not in. */
-                if (ledger_is_writing(g->ledger))
-                        s->ops->pause(s);
-                if (g->pipeline.store != STORE_OK)
-                        s->ops->suspend(s);
+int gateway_start_sources(Gateway *g, Error *e) {
+        Stamp now = gateway_now(g);
+
+        for (size_t i = 0; i < g->config->source_count; i++) {
+                int r = start_source(g, g->config->sources[i], &now, e);
+                if (r < 0) {
+                        gateway_stop_sources(g);
+                        return r;
+                }
         }
+        return 0;
 }
 
-int gateway_start_sources(Gateway *g, Error *e) {
-        SourceWatch list[CONFIG_SOURCES_MAX];
-        size_t n;
-
-        int r = make_sources(g, list, &n, e);
-        if (r == 0)
-                use_sources(g, list, n);
-        return r;
+int gateway_test_sources(const Config *c, Error *e) {
+        for (size_t i = 0; i < SOURCE_KINDS; i++)
+                for (size_t k = 0; k < c->source_count; k++)
+                        if (c->sources[k]->kind == source_kinds[i] && source_kinds[i]->selftest) {
+                                int r = source_kinds[i]->selftest(e);
+                                if (r < 0)
+                                        return r;
+                                break;
+                        }
+        return 0;
 }
 
 static bool rule_is_kept(void *userdata, const char *rule) {
@@ -117,23 +113,49 @@ static void use_files(Config *in_force, Config *new) {
         SWAP(in_force->rules, new->rules);
         SWAP(in_force->device_document, new->device_document);
         SWAP(in_force->device_count, new->device_count);
+        for (size_t i = 0; i < SOURCE_KINDS; i++)
+                SWAP(in_force->source_devices[i], new->source_devices[i]);
         SWAP(in_force->hash, new->hash);
 }
 
-/* Everything that g->config names, made before anything of the old is given up. The workers' old and new processes overlap
- * for a moment; what they deliver carries the same keys. */
-static int remake(Gateway *g, Error *e) {
+static void tell_sources_of_devices(Gateway *g) {
+        for (size_t i = 0; i < g->source_count; i++) {
+                Source *s = g->sources[i].source;
+                if (s->ops->devices)
+                        s->ops->devices(s, config_source_devices(g->config, g->config->sources[i]->kind));
+        }
+}
+
+/* The sources of g->config instead of the old configuration's, which come back where the new ones can't start: a port or
+ * an adapter has one owner. What was not yet acknowledged comes again. */
+static int remake_sources(Gateway *g, Config *old, Error *e) {
+        Error why;
+
+        gateway_stop_sources(g);
+        int r = gateway_test_sources(g->config, e);
+        if (r == 0)
+                r = gateway_start_sources(g, e);
+        if (r == 0)
+                return 0;
+        SWAP(g->config, old);
+        if (gateway_start_sources(g, &why) < 0)
+                log_error("the sources that were there before can't start again: %s", why.message);
+        SWAP(g->config, old);
+        return r;
+}
+
+/* Everything that g->config names. Receivers and connectors are made before the old are given up: the workers' old and new
+ * processes overlap for a moment; what they deliver carries the same keys. */
+static int remake(Gateway *g, Config *old, Error *e) {
         Receivers *receivers = NULL;
         Chains *chains = NULL;
-        SourceWatch sources[CONFIG_SOURCES_MAX];
         Stamp now = gateway_now(g);
-        size_t n = 0;
 
         int r = receivers_new(g, &receivers, e);
         if (r == 0)
                 r = chains_new(g, &chains, e);
         if (r == 0)
-                r = make_sources(g, sources, &n, e);
+                r = remake_sources(g, old, e);
         if (r < 0) {
                 chains_free(chains);
                 receivers_free(receivers);
@@ -146,14 +168,13 @@ static int remake(Gateway *g, Error *e) {
         SWAP(g->chains, chains);
         receivers_free(receivers);
         chains_free(chains);
-        use_sources(g, sources, n);
         return 0;
 }
 
 /* wardstone.yaml changed: everything that it names starts anew. */
 static int use_config(Gateway *g, Config **config, Error *e) {
         SWAP(g->config, *config);
-        int r = remake(g, e);
+        int r = remake(g, *config, e);
         if (r < 0)
                 SWAP(g->config, *config);
         return r;
@@ -178,9 +199,10 @@ int gateway_reload(Gateway *g, Error *e) {
         r = registry_read(g->registry, &devices, e);
         if (r < 0)
                 return r;
-        if (hash_equal(&config->main_hash, &g->config->main_hash))
+        if (hash_equal(&config->main_hash, &g->config->main_hash)) {
                 use_files(g->config, config);
-        else
+                tell_sources_of_devices(g);
+        } else
                 r = use_config(g, &config, e);
         if (r < 0) {
                 Error unused;

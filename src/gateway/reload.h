@@ -8,6 +8,8 @@
 int gateway_reload(Gateway *g, Error *e) _must_check_;
 
 /* Starts the sources of g->config. */
+/* That the libraries of the configured sources do what the guarantees rest on. */
+int gateway_test_sources(const Config *c, Error *e) _must_check_;
 int gateway_start_sources(Gateway *g, Error *e) _must_check_;
 void gateway_stop_sources(Gateway *g);
 /* Alerts of rules that there are no more end. */

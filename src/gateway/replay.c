@@ -40,8 +40,9 @@ static int remember(void *userdata, const StoredEntry *stored) {
         if (stored->entry.type == ENTRY_READING &&
                         ledger_open_body(g->ledger, stored, plain, &len, subject) == 0 &&
                         body_get_reading(BYTES(plain, len), &b) == 0)
-                validator_remember(g->validator, b.device, b.vital, b.device_time_us, b.has_seq, b.seq,
-                                b.value);
+                validator_remember(g->validator, b.device, b.vital,
+                                b.device_clock_us != TIME_NONE ? b.device_clock_us : b.device_time_us,
+                                b.has_seq, b.seq, b.value);
         return 0;
 }
 
@@ -118,6 +119,7 @@ static void on_reading(Replay *p, Bytes body, const char *subject) {
                 .flags = b.flags,
                 .value = b.value,
                 .device_time_us = b.device_time_us,
+                .device_clock_us = b.device_clock_us,
                 .stamp = g->pipeline.now,
         };
         if (p->start && d->subject == s->id)

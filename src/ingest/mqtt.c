@@ -55,7 +55,7 @@ static void hand_over(MqttSource *s, const struct mosquitto_message *m) {
         counters->bytes += f.payload.len;
         counters->redelivered += f.redelivered;
         s->unacked += f.durable;
-        s->sink.frame(s->sink.userdata, &s->source, &f);
+        s->sink.frame(s->sink.userdata, &s->source, &f, NULL);
 }
 
 void source_on_message(struct mosquitto *m, void *userdata, const struct mosquitto_message *message) {
@@ -288,6 +288,7 @@ static void mqtt_freep(MqttSource **s) {
 
 static const SourceOps mqtt_ops = {
         .kind = "mqtt",
+        .batch_closed = mqtt_pause, /* an acknowledgement lets all go that are queued */
         .pause = mqtt_pause,
         .acknowledge = mqtt_acknowledge,
         .suspend = mqtt_suspend,
@@ -315,7 +316,7 @@ int mqtt_source_new(sd_event *event, const MqttOptions *o, const SourceSink *sin
         if (!s)
                 return error_set(e, -ENOMEM, "out of memory");
         (void) mosquitto_lib_init();
-        s->source = (Source){ .ops = &mqtt_ops, .name = o->name };
+        s->source = (Source){ .ops = &mqtt_ops, .name = o->common.name };
         s->options = o;
         s->sink = *sink;
         s->event = sd_event_ref(event);
@@ -325,7 +326,37 @@ int mqtt_source_new(sd_event *event, const MqttOptions *o, const SourceSink *sin
         if (r >= 0)
                 r = sd_event_source_set_enabled(s->again, SD_EVENT_OFF);
         if (r < 0)
-                return error_set(e, r, "%s: %s", o->name, strerror(-r));
+                return error_set(e, r, "%s: %s", o->common.name, strerror(-r));
         *ret = &TAKE(s)->source;
         return 0;
 }
+
+/* --- the kind --- */
+
+static int kind_read(const YamlNode *item, const MappingSet *maps, SourceOptions **ret, Error *e) {
+        MqttOptions *o;
+
+        int r = mqtt_options_read(item, maps, &o, e);
+        if (r == 0)
+                *ret = &o->common;
+        return r;
+}
+
+static SourceOptions *kind_free(SourceOptions *o) {
+        if (o)
+                mqtt_options_free(container_of(o, MqttOptions, common));
+        return NULL;
+}
+
+static int kind_start(sd_event *event, const SourceOptions *o, const SourceDevices *devices,
+                const SourceSink *sink, Source **ret, Error *e) {
+        return mqtt_source_new(event, container_of(o, MqttOptions, common), sink, ret, e);
+}
+
+const SourceKind mqtt_kind = {
+        .section = "mqtt",
+        .options_read = kind_read,
+        .options_free = kind_free,
+        .selftest = mqtt_selftest,
+        .start = kind_start,
+};

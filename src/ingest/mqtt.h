@@ -28,7 +28,6 @@ int mqtt_options_read(
                 const YamlNode *node, const MappingSet *maps, MqttOptions **ret, Error *e) _must_check_;
 MqttOptions *mqtt_options_free(MqttOptions *o);
 DEFINE_CLEANUP(MqttOptions *, mqtt_options_free);
-const char *mqtt_options_name(const MqttOptions *o);
 
 /* Starts connecting; a broker that is absent is not an error (retried with backoff and jitter). Borrows options, which
  * must outlive the source. Free with source->ops->free(). */

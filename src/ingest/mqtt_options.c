@@ -31,8 +31,8 @@ static void options_done(MqttOptions *o) {
         free(o->filters);
         if (o->password)
                 explicit_bzero(o->password, strlen(o->password));
-        char *texts[] = { o->name, o->host, o->client_id, o->username, o->password, o->ca, o->cert, o->key,
-                o->server_name };
+        char *texts[] = { o->common.name, o->host, o->client_id, o->username, o->password, o->ca, o->cert,
+                o->key, o->server_name };
         for (size_t i = 0; i < ELEMENTS(texts); i++)
                 free(texts[i]);
 }
@@ -48,10 +48,6 @@ MqttOptions *mqtt_options_free(MqttOptions *o) {
                 options_done(o);
         free(o);
         return NULL;
-}
-
-const char *mqtt_options_name(const MqttOptions *o) {
-        return o->name;
 }
 
 static int read_tls(MqttOptions *o, const YamlNode *node, Error *e) {
@@ -186,9 +182,9 @@ static int read_topics(MqttOptions *o, const YamlNode *list, const MappingSet *m
 }
 
 static int check_names(const MqttOptions *o, const YamlNode *node, const YamlNode *client_id, Error *e) {
-        if (!name_is_valid(o->name))
+        if (!name_is_valid(o->common.name))
                 return yaml_error(node, e, -EINVAL, "name '%.64s': expected letters, digits and . _ : -",
-                                o->name);
+                                o->common.name);
         if (!o->client_id || strlen(o->client_id) > CLIENT_ID_MAX || !name_is_valid(o->client_id))
                 return yaml_error(client_id, e, -EINVAL,
                                 "client_id: expected at most %d letters, digits and . _ : -", CLIENT_ID_MAX);
@@ -207,7 +203,7 @@ static int set_defaults(MqttOptions *o) {
 
 static int read_item(Item *item, const YamlNode *node, const MappingSet *maps, Error *e) {
         static const YamlField fields[] = {
-                { "name", YAML_STRING, offsetof(Item, options.name), .required = true },
+                { "name", YAML_STRING, offsetof(Item, options.common.name), .required = true },
                 { "host", YAML_STRING, offsetof(Item, options.host) },
                 { "port", YAML_INT, offsetof(Item, options.port), .min = 1, .max = 65535 },
                 { "client_id", YAML_NODE, offsetof(Item, client_id), .required = true },
@@ -255,6 +251,7 @@ int mqtt_options_read(const YamlNode *node, const MappingSet *maps, MqttOptions 
         if (!o)
                 return error_set(e, -ENOMEM, "out of memory");
         *o = item.options;
+        o->common.kind = &mqtt_kind;
         memset(&item.options, 0, sizeof item.options);
         *ret = o;
         return 0;

@@ -9,7 +9,8 @@ typedef struct MqttTopic {
 } MqttTopic;
 
 struct MqttOptions {
-        char *name, *host, *client_id, *username, *password;
+        SourceOptions common;
+        char *host, *client_id, *username, *password;
         int64_t port, keepalive_us;
         bool tls;
         char *ca, *cert, *key, *server_name;

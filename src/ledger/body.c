@@ -34,6 +34,7 @@ static const Field reading_fields[] = {
         MAYBE(9, FIELD_TIME, ReadingBody, device_time_us),
         { 10, FIELD_UINT64, offsetof(ReadingBody, seq), .given = offsetof(ReadingBody, has_seq) },
         MAYBE(11, FIELD_UINT16, ReadingBody, flags),
+        MAYBE(12, FIELD_TIME, ReadingBody, device_clock_us),
 };
 
 static const Field key_fields[] = {

@@ -63,6 +63,7 @@ typedef struct ReadingBody {
         bool has_seq;
         uint64_t seq;
         uint16_t flags;
+        int64_t device_clock_us; /* TIME_NONE: absent */
 } ReadingBody;
 
 typedef struct KeyBody {

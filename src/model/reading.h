@@ -36,7 +36,8 @@ typedef struct Reading {
         uint16_t flags;         /* ReadingFlag */
         double value;           /* in the vital's canonical unit, finite */
         int64_t device_time_us; /* wall clock as the device says, TIME_NONE where it says nothing */
-        uint64_t device_seq;    /* valid where has_device_seq */
+        int64_t device_clock_us; /* what the device's clock showed, where that is another time: TIME_NONE otherwise */
+        uint64_t device_seq; /* valid where has_device_seq */
         bool has_device_seq;
         Stamp stamp; /* when the gateway had it */
 } Reading;

@@ -134,6 +134,7 @@ int registry_add_unregistered(Registry *r, const char *name, DeviceId *ret) {
 
 typedef struct DeviceFields {
         char *id, *model;
+        YamlNode coap, ble; /* for the sources of that kind to read */
         DeviceId row;
 } DeviceFields;
 
@@ -145,6 +146,8 @@ typedef struct DeviceFieldsList {
 static const YamlField device_fields[] = {
         { "id", YAML_STRING, offsetof(DeviceFields, id), .required = true },
         { "model", YAML_STRING, offsetof(DeviceFields, model) },
+        { "coap", YAML_NODE, offsetof(DeviceFields, coap) },
+        { "ble", YAML_NODE, offsetof(DeviceFields, ble) },
         { NULL },
 };
 

@@ -92,6 +92,7 @@ static Source *source_free(Source *s) {
 
 static const SourceOps source_ops = {
         .kind = "simulated",
+        .batch_closed = source_pause,
         .pause = source_pause,
         .acknowledge = source_acknowledge,
         .suspend = source_suspend,
@@ -167,7 +168,7 @@ static void hand_over(Life *l) {
                 l->handed_us = l->shared->now_us;
         l->handed++;
         l->shared->handed = MAX(l->shared->handed, l->handed);
-        sink.frame(sink.userdata, &l->source, &frame);
+        sink.frame(sink.userdata, &l->source, &frame, NULL);
         life_may_end(l, KILL_HANDED);
         commit(l);
 }

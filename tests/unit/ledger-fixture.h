@@ -125,7 +125,10 @@ _unused_ static int fixture_read(
         uint32_t stream;
 
         f->now_us += USEC_PER_SEC;
-        ReadingBody body = { .when = fixture_when(f), .value = value, .device_time_us = TIME_NONE };
+        ReadingBody body = { .when = fixture_when(f),
+                .value = value,
+                .device_time_us = TIME_NONE,
+                .device_clock_us = TIME_NONE };
         (void) snprintf(body.device, sizeof body.device, "%s", device);
         (void) snprintf(body.vital, sizeof body.vital, "%s", vital);
         body_put_reading(&w, &body);

@@ -59,7 +59,7 @@ static inline void close_batch(Ward *w) {
         assert_true(sd_event_source_set_enabled(w->commit, SD_EVENT_ONESHOT) >= 0);
 }
 
-static inline void on_frame(void *userdata, Source *s, const Frame *f) {
+static inline void on_frame(void *userdata, Source *s, const Frame *f, FrameResult *ret) {
         Ward *w = userdata;
         unsigned number;
 
@@ -102,7 +102,7 @@ static inline void turn(Ward *w) {
         } while (0)
 
 static inline void start_source(Ward *w) {
-        SourceSink sink = { on_frame, on_drained, on_state, w };
+        SourceSink sink = { .frame = on_frame, .drained = on_drained, .state = on_state, .userdata = w };
         Error e = { "" };
 
         w->frames = w->batch = w->redelivered = 0;
@@ -264,7 +264,7 @@ static inline int set_up(void **state) {
         write_configuration(w);
         w->filter = filter;
         w->topic = (MqttTopic){ .device = device, .decoding = { .format = DECODE_SENML_JSON } };
-        w->options = (MqttOptions){ .name = name,
+        w->options = (MqttOptions){ .common = { .name = name },
                 .host = host,
                 .client_id = id,
                 .username = user,

@@ -60,6 +60,7 @@ static inline KeyBody key_body(void) {
 
 static inline ReadingBody reading_body(void) {
         return (ReadingBody){ .when = at(1),
+                .device_clock_us = TIME_NONE,
                 .device = "spo2-07",
                 .vital = "spo2",
                 .unit = "%",

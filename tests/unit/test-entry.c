@@ -39,6 +39,7 @@ static void spo2_body(ReadingBody *ret) {
         strcpy(ret->unit, "%");
         ret->value = 97;
         ret->device_time_us = noon.wall_us - 250000;
+        ret->device_clock_us = TIME_NONE;
 }
 
 /* --- entries --- */
@@ -169,6 +170,7 @@ static void a_reading_is_small_and_reads_as_it_was_written(void **state) {
         b.value = -0.1;
         b.unit[0] = '\0';
         b.device_time_us = TIME_NONE;
+        b.device_clock_us = INT64_C(1136073600000000);
         b.when.synchronised = false;
         b.when.wall_us = -1;
         ROUND_TRIP(reading, b, again);
@@ -428,7 +430,7 @@ static void other_encodings_of_a_reading_are_refused(void **state) {
         /* another order, a key twice, an unknown key, a missing one, a wrong count */
         assert_int_equal(get_hex("a6 0202  0101  0303  056161  066162  08f93c00"), -EBADMSG);
         assert_int_equal(get_hex("a7 0101  0101  0202  0303  056161  066162  08f93c00"), -EBADMSG);
-        assert_int_equal(get_hex("a7 0101  0202  0303  056161  066162  08f93c00  0c00"), -EBADMSG);
+        assert_int_equal(get_hex("a7 0101  0202  0303  056161  066162  08f93c00  0d00"), -EBADMSG);
         assert_int_equal(get_hex("a5 0101  0202  0303  056161  066162"), -EBADMSG);
         assert_int_equal(get_hex("a7 0101  0202  0303  056161  066162  08f93c00"), -EBADMSG);
         /* an absent member written all the same: synchronised false, no unit, no flags */

@@ -49,7 +49,7 @@ static void the_least_has_defaults(void **state) {
                                        "  - {filter: ward/+/senml, device: 'ward/{device}/senml', format: "
                                        "senml+json}\n");
 
-        assert_string_equal(mqtt_options_name(o), "local");
+        assert_string_equal(o->common.name, "local");
         assert_string_equal(o->host, "127.0.0.1");
         assert_int_equal(o->port, 1883);
         assert_int_equal(o->keepalive_us, 30 * USEC_PER_SEC);

@@ -37,7 +37,7 @@ typedef struct Ward {
         char reason[256];
 } Ward;
 
-static void on_frame(void *userdata, Source *s, const Frame *f) {
+static void on_frame(void *userdata, Source *s, const Frame *f, FrameResult *ret) {
         Ward *w = userdata;
 
         assert_string_equal(f->device, "7");
@@ -159,7 +159,7 @@ static int set_up(void **state) {
                     device[] = "ward/{device}/senml";
         w->filter = filter;
         w->topic = (MqttTopic){ .device = device, .decoding = { .format = DECODE_SENML_JSON } };
-        w->options = (MqttOptions){ .name = name,
+        w->options = (MqttOptions){ .common = { .name = name },
                 .host = host,
                 .client_id = id,
                 .port = ntohs(address.sin_port),
@@ -167,7 +167,7 @@ static int set_up(void **state) {
                 .topics = &w->topic,
                 .filters = &w->filter,
                 .topic_count = 1 };
-        SourceSink sink = { on_frame, on_drained, on_state, w };
+        SourceSink sink = { .frame = on_frame, .drained = on_drained, .state = on_state, .userdata = w };
         assert_true(sd_event_new(&w->event) >= 0);
         assert_int_equal(mqtt_source_new(w->event, &w->options, &sink, &w->source, &e), 0);
         *state = w;

@@ -103,7 +103,7 @@ static void a_missing_certificate_is_said_at_once(void **state) {
         Ward *w = *state;
         char ca[80], key[80];
         Error e = { "" };
-        SourceSink sink = { on_frame, on_drained, on_state, w };
+        SourceSink sink = { .frame = on_frame, .drained = on_drained, .state = on_state, .userdata = w };
 
         use_tls(w, server_name, ca, key);
         w->options.ca = missing;

@@ -43,7 +43,7 @@ WHEN = {1: signed, 2: signed, 3: u32, 4: Optional(true)}
 
 SCHEMAS = {
     READING: {5: text(0, 63), 6: text(0, 23), 7: Optional(text(1, 15)), 8: real, 9: known_time,
-              10: Optional(unsigned), 11: Optional(number(1, 65535))},
+              10: Optional(unsigned), 11: Optional(number(1, 65535)), 12: known_time},
     KEY: {5: text(0, 63), 6: kind, 7: blob(16), 8: blob(32)},
     SEAL: {5: unsigned, 6: unsigned, 7: unsigned, 8: unsigned, 9: blob(32), 10: signed, 11: signed, 12: blob(32)},
     GAP: {5: number(0, 5), 6: Optional(text(1, 63)), 7: known_time, 8: known_time, 9: Optional(count), 10: Optional(count),
