@@ -291,6 +291,44 @@ static void a_clock_that_was_ahead_makes_nothing_late(void **state) {
         assert_int_equal(f->reading.flags, FLAG_LATE);
 }
 
+static void a_clock_that_is_off_is_corrected_and_what_it_showed_is_kept(void **state) {
+        Fixture *f = *state;
+        const int64_t shown_us = 1000000000 * USEC_PER_SEC; /* a device that believes it is 2001 */
+
+        f->arrival.clock = DEVICE_CLOCK_CORRECTED;
+        f->arrival.clock_offset_us = now_us - 5 * USEC_PER_SEC - shown_us;
+        assert_int_equal(validate(f, sample("spo2", "%", 97, shown_us)), VERDICT_ACCEPTED);
+        assert_int_equal(f->reading.device_time_us, now_us - 5 * USEC_PER_SEC);
+        assert_int_equal(f->reading.device_clock_us, shown_us);
+        assert_int_equal(f->reading.flags, 0);
+        /* the next look at the clock finds another offset by a second: it is the same measurement */
+        f->arrival.clock_offset_us += USEC_PER_SEC;
+        assert_int_equal(validate(f, sample("spo2", "%", 97, shown_us)), VERDICT_DUPLICATE);
+        f->arrival.clock_offset_us = INT64_MAX;
+        assert_int_equal(validate(f, sample("spo2", "%", 96, shown_us)), VERDICT_ACCEPTED);
+        assert_int_equal(f->reading.device_time_us, TIME_NONE);
+        assert_int_equal(f->reading.device_clock_us, shown_us);
+}
+
+static void a_clock_that_nobody_looked_at_is_kept_and_not_believed(void **state) {
+        Fixture *f = *state;
+
+        f->arrival.clock = DEVICE_CLOCK_UNKNOWN;
+        assert_int_equal(validate(f, sample("spo2", "%", 97, now_us - 3600 * USEC_PER_SEC)),
+                        VERDICT_ACCEPTED);
+        assert_int_equal(f->reading.device_time_us, TIME_NONE);
+        assert_int_equal(f->reading.device_clock_us, now_us - 3600 * USEC_PER_SEC);
+        assert_int_equal(reading_time(&f->reading), now_us);
+        assert_int_equal(validate(f, sample("spo2", "%", 97, now_us - 3600 * USEC_PER_SEC)),
+                        VERDICT_DUPLICATE);
+        assert_int_equal(validate(f, sample("spo2", "%", 97, TIME_NONE)), VERDICT_ACCEPTED);
+        assert_int_equal(f->reading.device_clock_us, TIME_NONE);
+        validator_forget(f->validator);
+        validator_remember(f->validator, "oxi", "spo2", now_us - 7200 * USEC_PER_SEC, false, 0, 95);
+        assert_int_equal(validate(f, sample("spo2", "%", 95, now_us - 7200 * USEC_PER_SEC)),
+                        VERDICT_DUPLICATE);
+}
+
 static void nothing_is_attributed_across_an_assignment(void **state) {
         Fixture *f = *state;
         SubjectId patient;
@@ -359,6 +397,8 @@ int main(void) {
                 VALIDATE_TEST(late_readings_are_flagged),
                 VALIDATE_TEST(times_ahead_are_not_believed),
                 VALIDATE_TEST(a_clock_that_was_ahead_makes_nothing_late),
+                VALIDATE_TEST(a_clock_that_is_off_is_corrected_and_what_it_showed_is_kept),
+                VALIDATE_TEST(a_clock_that_nobody_looked_at_is_kept_and_not_believed),
                 VALIDATE_TEST(nothing_is_attributed_across_an_assignment),
                 cmocka_unit_test(identities_are_bounded_and_the_oldest_goes_first),
         };
