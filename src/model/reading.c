@@ -12,8 +12,11 @@ const char *reading_flag_name(unsigned bit) {
                 "weak_signal",
                 "retained",
                 "test",
+                "invalid",
+                "questionable",
+                "provisional",
         };
-        static_assert(FLAG_TEST == 1 << (ELEMENTS(names) - 1), "a name for each flag");
+        static_assert(FLAG_PROVISIONAL == 1 << (ELEMENTS(names) - 1), "a name for each flag");
 
         return bit < ELEMENTS(names) ? names[bit] : NULL;
 }

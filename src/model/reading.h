@@ -14,17 +14,29 @@ enum { NAME_MAX_LENGTH = 64 }; /* device and subject ids and labels, with the NU
 /* Quality flags: said by the device or found at validation. A flagged value is evidence; rules look at usable ones. */
 typedef enum ReadingFlag {
         FLAG_IMPLAUSIBLE = 1 << 0, /* outside the vital's plausible range: kept, but no rule sees it */
-        FLAG_TIME_SKEWED = 1 << 1, /* the device time is outside the allowed skew: gateway time is used */
-        FLAG_LATE = 1 << 2,        /* older than what rules have already seen of this vital */
+        FLAG_TIME_SKEWED =
+                        1
+                        << 1, /* the device time is outside the allowed skew, or the device says that its clock is
+                                    * not set: gateway time is used */
+        FLAG_LATE = 1 << 2,              /* older than what rules have already seen of this vital */
         FLAG_BEFORE_ASSIGNMENT = 1 << 3, /* measured before the device came to its present subject */
         FLAG_SENSOR_OFF = 1 << 4,        /* sensor off finger, no contact */
         FLAG_WEAK_SIGNAL = 1 << 5,
-        FLAG_RETAINED = 1 << 6, /* the broker's retained copy: of unknown age */
-        FLAG_TEST = 1 << 7,     /* device says that it is a test or demonstration value */
+        FLAG_RETAINED = 1
+                        << 6, /* of unknown age: the broker's retained copy, or a device's memory without a time */
+        FLAG_TEST = 1
+                    << 7, /* device says that it is a test, demonstration or control solution: of no patient */
+        FLAG_INVALID = 1 << 8, /* device says that the value is none: fault, calibration, no usable signal */
+        FLAG_QUESTIONABLE = 1 << 9, /* device doubts it: movement, irregular pulse, interference */
+        FLAG_PROVISIONAL = 1 << 10, /* of a measurement that has not ended: the result is still to come */
 } ReadingFlag;
 
-/* Flags that keep a reading from rules. */
-enum { FLAGS_UNUSABLE = FLAG_IMPLAUSIBLE | FLAG_BEFORE_ASSIGNMENT | FLAG_SENSOR_OFF | FLAG_RETAINED };
+/* Flags that keep a reading from rules. A weak or questionable value is one all the same: a patient who shivers or has an
+ * irregular pulse is not to be silent. */
+enum {
+        FLAGS_UNUSABLE = FLAG_IMPLAUSIBLE | FLAG_BEFORE_ASSIGNMENT | FLAG_SENSOR_OFF | FLAG_RETAINED |
+                         FLAG_TEST | FLAG_INVALID | FLAG_PROVISIONAL,
+};
 
 /* "implausible", ...; NULL beyond the last. bit counts from 0. */
 const char *reading_flag_name(unsigned bit);

@@ -38,7 +38,7 @@ static void subjects_do_not_mix(void **state) {
 
 static void what_is_not_usable_is_not_seen(void **state) {
         static const uint16_t flags[] = { FLAG_IMPLAUSIBLE, FLAG_BEFORE_ASSIGNMENT, FLAG_SENSOR_OFF,
-                FLAG_RETAINED, FLAG_LATE };
+                FLAG_RETAINED, FLAG_LATE, FLAG_TEST, FLAG_INVALID, FLAG_PROVISIONAL };
         Bench *b = *state;
 
         load(b, TWO_RULES);
@@ -46,7 +46,7 @@ static void what_is_not_usable_is_not_seen(void **state) {
                 read_flagged(b, b->p1, "spo2", 80, 1, flags[i]);
                 assert_int_equal(b->count, 0);
         }
-        read_flagged(b, b->p1, "spo2", 80, 1, FLAG_WEAK_SIGNAL | FLAG_TIME_SKEWED);
+        read_flagged(b, b->p1, "spo2", 80, 1, FLAG_WEAK_SIGNAL | FLAG_TIME_SKEWED | FLAG_QUESTIONABLE);
         said(b, 0, "Low", b->p1, TRUTH_TRUE, 80, 1);
 }
 

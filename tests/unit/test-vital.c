@@ -281,7 +281,8 @@ static void priorities_and_states_have_names(void **state) {
         assert_string_equal(alert_state_name(ALERT_RESOLVED), "resolved");
         assert_string_equal(reading_flag_name(0), "implausible");
         assert_string_equal(reading_flag_name(7), "test");
-        assert_null(reading_flag_name(8));
+        assert_string_equal(reading_flag_name(10), "provisional");
+        assert_null(reading_flag_name(11));
 }
 
 int main(void) {
