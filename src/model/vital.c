@@ -25,9 +25,17 @@ static const Vital builtin[] = {
         { 0, "dbp", "diastolic blood pressure", "mm[Hg]", "8462-4", 150022, 10, 250 },
         { 0, "map", "mean blood pressure", "mm[Hg]", "8478-0", 150023, 10, 280 },
         { 0, "pulse", "pulse rate", "/min", "8867-4", 149530, 10, 350 },
+        /* the same by another averaging time, where an oximeter gives more than one */
+        { 0, "spo2_fast", "oxygen saturation, fast", "%", "", 0, 10, 100 },
+        { 0, "spo2_slow", "oxygen saturation, slow", "%", "", 0, 10, 100 },
+        { 0, "pulse_fast", "pulse rate, fast", "/min", "", 0, 10, 350 },
+        { 0, "pulse_slow", "pulse rate, slow", "/min", "", 0, 10, 350 },
+        { 0, "rr_interval", "time between heartbeats", "ms", "8637-9", 147240, 150, 6000 },
+        { 0, "cuff_pressure", "pressure in the cuff", "mm[Hg]", "", 150300, 0, 330 },
         { 0, "glucose", "blood glucose", "mmol/L", "15074-8", 160184, 0.3, 90 },
         { 0, "weight", "body weight", "kg", "29463-7", 188736, 0.2, 650 },
         { 0, "height", "body height", "cm", "8302-2", 188740, 20, 280 },
+        { 0, "bmi", "body mass index", "kg/m2", "39156-5", 188752, 5, 150 },
         { 0, "acvpu", "consciousness (ACVPU)", "1", "", 0, 0, 4 },
         { 0, "o2", "supplemental oxygen", "1", "", 0, 0, 1 },
         { 0, "o2_flow", "oxygen flow", "L/min", "3151-8", 0, 0, 100 },
@@ -38,6 +46,7 @@ static const Vital builtin[] = {
         { 0, "ambient_temp", "ambient temperature", "Cel", "", 0, -200, 150 },
         { 0, "humidity", "relative humidity", "%", "", 0, 0, 100 },
         { 0, "pressure", "air pressure", "hPa", "", 0, 300, 1100 },
+        { 0, "door", "door open", "1", "", 0, 0, 1 },
 };
 
 /* Lower case, '_' for '-' and blanks. A bare "temperature" on a ward is a patient's. */
