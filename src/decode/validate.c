@@ -140,11 +140,16 @@ static void read_clock(const Arrival *a, int64_t shown_us, Reading *r) {
         r->device_time_us = r->device_clock_us = TIME_NONE;
         if (shown_us == TIME_NONE)
                 return;
-        switch (a->clock) {
+        /* A device that says that its clock is not set is not believed; an offset holds for such a clock as well. */
+        DeviceClock clock = a->clock;
+        if (clock == DEVICE_CLOCK_BELIEVED && r->flags & FLAG_TIME_SKEWED)
+                clock = DEVICE_CLOCK_UNKNOWN;
+        switch (clock) {
         case DEVICE_CLOCK_BELIEVED:
                 r->device_time_us = shown_us;
                 return;
         case DEVICE_CLOCK_CORRECTED:
+                r->flags &= (uint16_t) ~FLAG_TIME_SKEWED;
                 r->device_clock_us = shown_us;
                 if (__builtin_add_overflow(shown_us, a->clock_offset_us, &r->device_time_us))
                         r->device_time_us = TIME_NONE;

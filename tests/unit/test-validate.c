@@ -310,6 +310,26 @@ static void a_clock_that_is_off_is_corrected_and_what_it_showed_is_kept(void **s
         assert_int_equal(f->reading.device_clock_us, shown_us);
 }
 
+/* The device says so by a flag. An offset is measured against such a clock as against any other. */
+static void a_clock_that_is_not_set_is_believed_with_an_offset_alone(void **state) {
+        Fixture *f = *state;
+        const int64_t shown_us = 3600 * USEC_PER_SEC; /* an hour since 1970 */
+        Sample s = sample("spo2", "%", 97, shown_us);
+
+        s.flags = FLAG_TIME_SKEWED;
+        assert_int_equal(validate(f, s), VERDICT_ACCEPTED);
+        assert_int_equal(f->reading.flags, FLAG_TIME_SKEWED);
+        assert_int_equal(f->reading.device_time_us, TIME_NONE);
+        assert_int_equal(f->reading.device_clock_us, shown_us);
+        assert_int_equal(reading_time(&f->reading), now_us);
+        f->arrival.clock = DEVICE_CLOCK_CORRECTED;
+        f->arrival.clock_offset_us = now_us - 5 * USEC_PER_SEC - shown_us;
+        s.value = 96;
+        assert_int_equal(validate(f, s), VERDICT_ACCEPTED);
+        assert_int_equal(f->reading.flags, 0);
+        assert_int_equal(reading_time(&f->reading), now_us - 5 * USEC_PER_SEC);
+}
+
 static void a_clock_that_nobody_looked_at_is_kept_and_not_believed(void **state) {
         Fixture *f = *state;
 
@@ -398,6 +418,7 @@ int main(void) {
                 VALIDATE_TEST(times_ahead_are_not_believed),
                 VALIDATE_TEST(a_clock_that_was_ahead_makes_nothing_late),
                 VALIDATE_TEST(a_clock_that_is_off_is_corrected_and_what_it_showed_is_kept),
+                VALIDATE_TEST(a_clock_that_is_not_set_is_believed_with_an_offset_alone),
                 VALIDATE_TEST(a_clock_that_nobody_looked_at_is_kept_and_not_believed),
                 VALIDATE_TEST(nothing_is_attributed_across_an_assignment),
                 cmocka_unit_test(identities_are_bounded_and_the_oldest_goes_first),
