@@ -1,6 +1,8 @@
 /* Payload bytes -> samples. Pure: no I/O, no clock, time is an argument. Every byte is hostile. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "model/sample.h"
 
 typedef struct Mapping Mapping;           /* decode/mapping.h */
@@ -28,6 +30,13 @@ const char *decode_format_name(DecodeFormat f); /* "senml+json", "senml+cbor", "
 int decode_format_parse(const char *text, DecodeFormat *ret) _must_check_;
 /* The formats of messages, which a configuration can name: NULL-terminated, in the order of DecodeFormat. */
 extern const char *const decode_format_names[];
+
+/* What an operator can ask for by name, in the order of a list: decode_format_names, "bthome", then each characteristic and
+ * advert that is known ("gatt:2A37", "adv:0499", "svc:181A"). false beyond the last; mapping and secret are NULL. */
+enum { DECODING_NAME_MAX = 24 };
+bool decoding_at(size_t i, char ret_name[static DECODING_NAME_MAX], Decoding *ret);
+/* One of them, with hexadecimal digits of any case. -EINVAL with the list and what is nearest. */
+int decoding_parse(const char *text, Decoding *ret, Error *e) _must_check_;
 
 enum { DECODE_PAYLOAD_MAX = 64 * 1024 };
 
