@@ -1,31 +1,40 @@
 /* decode: what the gateway would make of a payload, with no daemon. */
 #include <errno.h>
+#include <float.h>
 #include <jansson.h>
 #include <math.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "cli/cli.h"
+#include "decode/advert.h"
 #include "decode/decode.h"
 #include "decode/mapping.h"
 #include "decode/validate.h"
 #include "gateway/config.h"
 
 typedef struct Values {
-        const char *format, *map, *config, *map_file;
+        const char *format, *map, *config, *map_file, *key, *address;
         bool hex;
 } Values;
+
+enum { KEY_FILE_MAX = 256 };
 
 static const char default_config[] = "/etc/wardstone/wardstone.yaml";
 
 static const Option options[] = {
         { "format", 'f', OPTION_TEXT, offsetof(Values, format), .argument = "FORMAT",
-                        .help = "senml+json, senml+cbor or json" },
+                        .help = "senml+json, senml+cbor, json, bthome, gatt:CODE, adv:CODE or svc:CODE" },
         { "map", 'm', OPTION_TEXT, offsetof(Values, map), .argument = "NAME",
                         .help = "for json: the mapping, by its name in the configuration" },
         { "config", 'c', OPTION_TEXT, offsetof(Values, config), .argument = "FILE",
                         .help = "where that is (default /etc/wardstone/wardstone.yaml)" },
         { "map-file", 0, OPTION_TEXT, offsetof(Values, map_file), .argument = "FILE",
                         .help = "or a file with `maps:` alone" },
+        { "key", 0, OPTION_TEXT, offsetof(Values, key), .argument = "FILE",
+                        .help = "for encrypted adverts: the bind key, 32 hexadecimal digits" },
+        { "address", 0, OPTION_TEXT, offsetof(Values, address), .argument = "ADDRESS",
+                        .help = "and the address of their sender, as A4:C1:38:00:11:22" },
         { "hex", 0, OPTION_FLAG, offsetof(Values, hex), .help = "the payload is written in hexadecimal" },
         { NULL },
 };
@@ -37,7 +46,8 @@ typedef struct Context {
         Catalogue *own_catalogue;
         MappingSet *own_maps;
         const Catalogue *catalogue;
-        const Mapping *mapping;
+        Decoding decoding;
+        AdvertSecret secret;
         YamlDocument *devices;
         Registry *registry; /* of the one device that the payload is from */
         Validator *validator;
@@ -47,6 +57,7 @@ static void context_done(Context *c) {
         validator_free(c->validator);
         registry_free(c->registry);
         yaml_unload(c->devices);
+        explicit_bzero(&c->secret, sizeof c->secret);
         mapping_set_free(c->own_maps);
         catalogue_free(c->own_catalogue);
         yaml_unload(c->document);
@@ -65,7 +76,8 @@ static int load_map_file(Context *c, const char *path, Error *e) {
         return r < 0 ? r : mapping_set_read(&maps, c->catalogue, &c->own_maps, e);
 }
 
-static int load(Context *c, const Values *v, DecodeFormat format, Error *e) {
+static int load(Context *c, const Values *v, Error *e) {
+        const DecodeFormat format = c->decoding.format;
         const MappingSet *maps;
         int r;
 
@@ -88,8 +100,8 @@ static int load(Context *c, const Values *v, DecodeFormat format, Error *e) {
                         return r;
         }
         maps = v->map_file ? c->own_maps : c->config->maps;
-        c->mapping = mapping_set_find(maps, v->map);
-        if (!c->mapping)
+        c->decoding.mapping = mapping_set_find(maps, v->map);
+        if (!c->decoding.mapping)
                 return error_set(e, -ENOENT, "%s has no map \"%s\"",
                                 v->map_file ? v->map_file : c->config->path, v->map);
         return 0;
@@ -138,6 +150,51 @@ static int from_hex(uint8_t *data, size_t len, size_t *ret_len, Error *e) {
                 return error_set(e, -EINVAL, "odd number of hexadecimal digits");
         *ret_len = n / 2;
         return 0;
+}
+
+/* The address as people write it, most significant byte first. */
+static int parse_address(const char *text, uint8_t ret[static ADVERT_ADDRESS_SIZE], Error *e) {
+        for (size_t i = 0; i < ADVERT_ADDRESS_SIZE; i++) {
+                const char *p = text + 3 * i;
+                int high = strlen(text) == 3 * ADVERT_ADDRESS_SIZE - 1 ? hex_digit(p[0]) : -1;
+                int low = high >= 0 ? hex_digit(p[1]) : -1;
+                if (low < 0 || p[2] != (i + 1 < ADVERT_ADDRESS_SIZE ? ':' : '\0'))
+                        return error_set(e, CLI_USAGE,
+                                        "--address: expected six pairs of hexadecimal digits with "
+                                        "colons between them, got \"%s\"",
+                                        text);
+                ret[i] = (uint8_t) (high << 4 | low);
+        }
+        return 0;
+}
+
+static int load_secret(Context *c, const Values *v, Error *e) {
+        char *text = NULL;
+        size_t len;
+
+        if (!v->key && !v->address)
+                return 0;
+        if (!v->key || !v->address)
+                return error_set(e, CLI_USAGE, "--key and --address go together");
+        if (c->decoding.format != DECODE_SERVICE && c->decoding.format != DECODE_MANUFACTURER)
+                return error_set(e, CLI_USAGE, "--key is for adverts: bthome, adv:CODE and svc:CODE");
+        int r = parse_address(v->address, c->secret.address, e);
+        if (r != 0)
+                return r;
+        r = file_read_secret(v->key, KEY_FILE_MAX, &text, &len, e);
+        if (r < 0)
+                return r;
+        r = from_hex((uint8_t *) text, len, &len, e);
+        if (r == 0 && len != ADVERT_KEY_SIZE)
+                r = error_set(e, -EINVAL, "%zu bytes: expected %d", len, ADVERT_KEY_SIZE);
+        if (r == 0)
+                memcpy(c->secret.key, text, ADVERT_KEY_SIZE);
+        else
+                r = error_prefix(e, r, "%s", v->key);
+        explicit_bzero(text, len);
+        free(text);
+        c->decoding.secret = &c->secret;
+        return r;
 }
 
 static int read_payload(bool hex, uint8_t *data, size_t size, size_t *ret_len, Error *e) {
@@ -204,7 +261,7 @@ static void print_sample(Context *c, const Sample *s, const Stamp *now) {
                 set(row, "sum", json_real(s->sum));
         if (s->has_seq)
                 set(row, "seq", json_integer((json_int_t) s->seq));
-        (void) json_dumpf(row, stdout, JSON_COMPACT);
+        (void) json_dumpf(row, stdout, JSON_COMPACT | JSON_REAL_PRECISION(DBL_DIG));
         putchar('\n');
         json_decref(row);
 }
@@ -216,30 +273,29 @@ static int run_decode(const Invocation *in, Error *e) {
         _cleanup_free_ uint8_t *payload = NULL;
         /* hexadecimal takes two bytes a byte and some white space; one more tells an oversized payload */
         const size_t size = (size_t) DECODE_PAYLOAD_MAX * (v->hex ? 4 : 1) + 1;
-        DecodeFormat format;
         size_t len = 0;
         Stamp now;
 
         if (!v->format)
                 return error_set(e, CLI_USAGE, "--format is needed");
-        if (decode_format_parse(v->format, &format) < 0)
-                return error_set(e, CLI_USAGE,
-                                "--format: expected senml+json, senml+cbor or json, got \"%s\"", v->format);
-        if (format == DECODE_JSON && !v->map)
+        if (decoding_parse(v->format, &c.decoding, e) < 0)
+                return error_prefix(e, CLI_USAGE, "--format");
+        if (c.decoding.format == DECODE_JSON && !v->map)
                 return error_set(e, CLI_USAGE, "--format json needs --map NAME");
         payload = malloc(size);
         if (!payload)
                 return error_set(e, -ENOMEM, "out of memory");
-        int r = load(&c, v, format, e);
+        int r = load_secret(&c, v, e);
+        if (r == 0)
+                r = load(&c, v, e);
         if (r == 0)
                 r = make_validator(&c, e);
         if (r == 0)
                 r = read_payload(v->hex, payload, size, &len, e);
-        if (r < 0)
+        if (r != 0)
                 return r;
         clock_now(&now);
-        const Decoding decoding = { .format = format, .mapping = c.mapping };
-        r = decode_payload(&decoding, BYTES(payload, len), now.wall_us, &list, e);
+        r = decode_payload(&c.decoding, BYTES(payload, len), now.wall_us, &list, e);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < list.count; i++)

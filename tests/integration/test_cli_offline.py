@@ -104,6 +104,14 @@ def test_each_command_explains_itself(command):
     (["decode"], "--format is needed"),
     (["decode", "--format", "xml"], "expected senml+json"),
     (["decode", "--format", "json"], "needs --map"),
+    (["decode", "--format", "gatt:2A38"], 'got "gatt:2A38": did you mean "gatt:2A'),
+    (["decode", "--format", "gatt:2A38"], "gatt:2A37, gatt:2A5E"),
+    (["decode", "--format", "bthome", "--key", "k"], "--key and --address go together"),
+    (["decode", "--format", "bthome", "--address", "A4:C1:38:00:11:22"], "--key and --address go together"),
+    (["decode", "--format", "bthome", "--key", "k", "--address", "A4:C1:38:00:11"], "--address: expected six pairs"),
+    (["decode", "--format", "bthome", "--key", "k", "--address", "A4-C1-38-00-11-22"], "--address: expected six pairs"),
+    (["decode", "--format", "bthome", "--key", "k", "--address", "A4:C1:38:00:11:2g"], "--address: expected six pairs"),
+    (["decode", "--format", "gatt:2A37", "--key", "k", "--address", "A4:C1:38:00:11:22"], "--key is for adverts"),
     (["test-rules"], "too few operands: expected FILE..."),
     (["backtest", "a.csv"], "--csv is needed"),
     (["backtest", "--csv", "a.csv"], "--rules or --print is needed"),
@@ -235,6 +243,44 @@ def test_decode_uses_a_map(folder):
     assert rows(out)[0]["vital"] == "ambient_temp" and rows(out)[0]["value"] == pytest.approx(20)
     status, _, err = run(*arguments, "weather", stdin=b"{}")
     assert status == 1 and 'no map "weather"' in err
+
+
+def test_decode_reads_characteristics_and_adverts():
+    status, out, err = run("decode", "--format", "gatt:2a1c", "--hex", stdin=b"00 6e0100ff")
+    assert (status, err) == (0, "") and '"value":36.6,' in out, "a decimal stays one"
+    status, out, _ = run("decode", "--format", "gatt:2A37", stdin=b"\x04\x55")
+    assert status == 0 and rows(out) == [{"vital": "hr", "value": 85, "unit": "/min", "device_time": None,
+                                          "flags": ["sensor_off"], "name": "hr"}]
+    status, out, _ = run("decode", "--format", "gatt:2A1C", "--hex", stdin=b"00 ffff7f00")
+    assert status == 0 and rows(out)[0]["problem"] == "no_value" and rows(out)[0]["value"] is None
+    status, out, err = run("decode", "--format", "gatt:2A37", "--hex", stdin=b"00")
+    assert status == 1 and out == "" and err == "wardstone decode: Heart Rate Measurement: the value ends before its last field\n"
+    status, out, _ = run("decode", "--format", "svc:FCD2", "--hex", stdin=b"40 0007 2e34")
+    assert status == 0 and rows(out)[0]["seq"] == 7
+    status, out, err = run("decode", "--format", "adv:0499", "--hex", stdin=b"03")
+    assert status == 1 and "data format 3: expected 5" in err
+
+
+def test_decode_takes_a_bind_key_from_a_file_alone(folder):
+    # encrypted with this key for this address
+    payload, address = b"41 b799ca24b78bc9d5af11 01000080 d2c20792", "c0:ff:ee:12:34:56"
+    key = folder / "bind-key"
+    key.write_text("101112131415161718191a1b1c1d1e1f\n")
+    key.chmod(0o600)
+    arguments = ["decode", "--format", "bthome", "--hex", "--address", address, "--key", key]
+    status, out, err = run(*arguments, stdin=payload)
+    assert (status, err) == (0, "")
+    assert [(row["vital"], row["value"], row["seq"]) for row in rows(out)] == [
+        ("battery", 93, 0x80000001), ("ambient_temp", 25.06, 0x80000001), ("humidity", 50.55, 0x80000001)]
+    status, _, err = run(*arguments, stdin=b"40 015d")
+    assert status == 1 and "not encrypted, though the device has a key" in err
+    for text, says in (("1011", "2 bytes: expected 16"), ("x" * 32, "no hexadecimal digit"), ("1" * 300, str(key))):
+        key.write_text(text)
+        status, out, err = run(*arguments, stdin=payload)
+        assert status == 1 and out == "" and says in err and str(key) in err and text not in err
+    key.chmod(0o644)
+    status, _, err = run(*arguments, stdin=payload)
+    assert status == 1 and str(key) in err
 
 
 # --- what a daemon answers ---
