@@ -233,6 +233,11 @@ def test_memory_does_not_grow_with_the_recording(replay, folder):
 needs_data = pytest.mark.skipif(DATA is None or not (DATA / "bidmc").is_dir(), reason="WARDSTONE_DATA is not there")
 
 
+def without_progress(err):
+    """What a long run says of its progress comes after five seconds: on a busy machine, or not at all."""
+    return re.sub(r"^\d+ of \d+ [a-z]+, \d+ %, \d+/s, \S+ left\n", "", err, flags=re.M)
+
+
 @needs_data
 def test_episodes_of_real_monitors_are_those_that_one_counts_by_hand(folder):
     (folder / "rules.yaml").write_text(
@@ -278,7 +283,7 @@ def test_news2_agrees_with_the_chart_on_all_stays(folder):
     prints = [a for e in expressions for a in ("--print", e)]
     status, out, err = run("backtest", "--json", "--quiet", "--csv", *files, "--rules", folder / "rules.yaml", "--interval",
                            "1h", *prints)
-    assert (status, err) == (0, "")
+    assert (status, without_progress(err)) == (0, "")
     got = {(r["subject"], r["time_s"] / 3600, r["expression"]): r["value"] for r in events(out, "value")}
     expected, halves, totals = {}, 0, 0
     for file in files:
@@ -299,7 +304,7 @@ def test_formats_of_public_recordings_are_known(pattern):
     if pattern.startswith("challenge"):
         files = [f for f in files if f.stem.isdigit()]
     status, out, err = run("backtest", "--json", "--quiet", "--csv", *files, "--rules", TOP / "configs/rules.d")
-    assert (status, err) == (0, "")
+    assert (status, without_progress(err)) == (0, "")
     total = rows(out)[-1]
     assert total["subjects"] == len(files) and total["values"]["hr"] > 40 and total["days"] > 0
 
@@ -310,7 +315,7 @@ def test_the_tables_of_the_documentation_can_be_made(folder):
     document.write_text((TOP / "docs/backtest.md").read_text())
     done = subprocess.run([TOP / "tests/backtest/burden.py", "--wardstone", program("wardstone"), "--update", document],
                           env={**os.environ, "WARDSTONE_DATA": str(DATA)}, capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, without_progress(done.stderr)) == (0, "")
     before, tables, after = re.split("<!-- /?burden -->\n", document.read_text())
     assert before.endswith("\n\n") and "Sources:" in after
     assert "31 recordings, 0.17 days." in tables and "240 recordings, 465 days." in tables

@@ -497,7 +497,9 @@ def test_verify_json_holds_the_reading_where_it_is_disclosed(proven):
     assert one["verified"] and (one["index"], one["type"], one["origin"], one["size"]) == (2, "READING",
                                                                                           "ward-3.example/1", 5)
     assert "reading" not in one
-    assert set(two["reading"]) == {"device", "vital", "value", "unit", "time", "device_time", "flags", "synchronised"}
+    assert set(two["reading"]) == {"device", "vital", "value", "unit", "time", "device_time", "device_clock", "flags",
+                                   "synchronised"}
+    assert two["reading"]["device_clock"] is None
 
 
 def test_verify_refuses_any_change(proven):
