@@ -80,10 +80,12 @@ int operation_checkpoint(Session *s, const json_t *request, Error *e) {
         int r = ledger_head(g->ledger, &head);
         if (r < 0)
                 return r;
-        if (head.checkpoint.size == 0)
+        if (head.checkpoint.size == 0) {
+                char within[CLOCK_TEXT_SIZE];
+                duration_format(g->config->ledger.block_age_us, within);
                 return error_set(e, -ENOENT,
-                                "no block is sealed yet: the first is within %lld s of the first reading",
-                                (long long) (g->config->ledger.block_age_us / USEC_PER_SEC));
+                                "no block is sealed yet: the first is within %s of the first reading", within);
+        }
         r = note_verifier_key(head.checkpoint.origin, g->signing_key.public, key, sizeof key);
         if (r < 0)
                 return r;

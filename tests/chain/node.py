@@ -4,10 +4,14 @@ import http.client
 import json
 import os
 import shutil
-import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from ports import free_port  # noqa: E402
 
 PACKAGES = Path(__file__).resolve().parents[2] / "build/chain/node_modules"
 ANVIL = PACKAGES / "@foundry-rs/anvil-linux-amd64/bin/anvil"
@@ -28,12 +32,6 @@ def result_of(answer):
     if "error" in answer:
         raise RpcError(answer["error"])
     return answer["result"]
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Node:

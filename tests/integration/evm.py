@@ -136,10 +136,12 @@ class Chain(Contract):
         """epoch, size and root."""
         return tuple(self.call("head", self.id)[:3])
 
+    def logs(self):
+        return self.node.rpc("eth_getLogs", {"address": self.address, "fromBlock": "0x0", "toBlock": "latest"})
+
     def anchors(self):
         """(epoch, size, root) of each event, in order."""
-        logs = self.node.rpc("eth_getLogs", {"address": self.address, "fromBlock": "0x0", "toBlock": "latest"})
-        events = [self.event(log) for log in logs]
+        events = [self.event(log) for log in self.logs()]
         return [(e["epoch"], e["size"], e["root"]) for name, e in events if name == "Anchored"]
 
     def settings(self, folder, **more):

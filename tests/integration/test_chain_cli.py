@@ -4,6 +4,7 @@ forked."""
 
 import json
 import subprocess
+import time
 
 import pytest
 
@@ -323,9 +324,15 @@ def ward(gateway, broker):
 
 
 def settled(ward):
+    """The size, once nothing was written for twice as long as a block waits for more."""
+    last = [0, 0.0]
+
     def sealed():
         ledger = ward.status()["ledger"]
-        return ledger["open_entries"] == 0 and ledger["checkpoint_size"] == ledger["size"] > 0 and ledger["size"]
+        if ledger["size"] != last[0]:
+            last[:] = ledger["size"], time.monotonic()
+        return ledger["open_entries"] == 0 and ledger["checkpoint_size"] == ledger["size"] > 0 and \
+            time.monotonic() - last[1] > 0.4 and ledger["size"]
     return wait_for("all is sealed", sealed)
 
 

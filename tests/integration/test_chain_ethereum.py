@@ -376,13 +376,16 @@ def test_whichever_answer_is_lost_nothing_is_anchored_twice(start, chain, proxy,
 def test_a_node_that_keeps_silent_is_given_up_in_time(start, proxy, log):
     """Well before the gateway would kill the worker."""
     never = threading.Event()
+    assert_is(start().anchored(log, 0, 9), log, 9)
     worker = start(endpoints=[proxy.url], timeout="300ms")
-    worker.anchored(log, 0, 9)
     proxy.rule = lambda method, params: never
+    refused(worker.head(), EAGAIN)
     refused(worker.poll(), EAGAIN)
     refused(worker.anchor(log, 9, 20), EAGAIN)
     never.set()
-    assert_is(worker.head(), log, 9)
+    proxy.rule = lambda method, params: None
+    assert wait_for("it answers again", lambda: worker.head()["r"] == 0)
+    assert_is(start().head(), log, 9)
 
 
 def test_another_endpoint_takes_over(start, chain, anvil, log):
@@ -551,15 +554,14 @@ def test_fees_end_at_the_limits(start, chain, log):
     chain.node.rpc("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
     worker.anchor(log, 0, 9)
     [first] = chain.node.pending()
-    deadline = threading.Event()
-    threading.Timer(2.5, deadline.set).start()
-    while not deadline.is_set():
+
+    def said():
         assert_is(worker.poll(), log, 0, pending=9)
+        return "the settings allow no more" in worker.logged()
+    wait_for("it says why it pays no more", said)
     assert chain.node.pending() == [first]
     chain.node.mine()
     assert_is(worker.poll(), log, 9)
-    worker.kill()
-    assert "the settings allow no more" in worker.close()
 
 
 def test_gas_above_the_limit_is_waited_out(start, chain, log):

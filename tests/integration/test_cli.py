@@ -71,3 +71,10 @@ def test_the_ledger_verifies_with_and_without_the_daemon(ward):
     assert busy.returncode == 1 and "a daemon has the ledger open" in busy.stderr
     ward.stop()
     assert ward.cli(*directly).stdout.startswith("verified: ")
+
+
+def test_a_ledger_without_a_block_says_when_the_first_comes(gateway, broker):
+    gateway.config["ledger"]["block_age"] = "90500ms"
+    gateway.start()
+    done = gateway.cli("checkpoint", check=False)
+    assert done.returncode == 1 and "within 90500ms" in done.stderr, done.stderr

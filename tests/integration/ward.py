@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -19,6 +20,10 @@ from pathlib import Path
 import yaml
 
 TOP = Path(__file__).resolve().parents[2]
+sys.path.append(str(TOP / "tests"))
+
+from ports import free_port  # noqa: E402
+
 BUILD = Path(os.environ.get("WARDSTONE_BUILD") or TOP / "build/gcc")
 FAULTS_BUILD = Path(os.environ.get("WARDSTONE_FAULTS_BUILD") or TOP / "build/faults")
 DATA = Path(os.environ["WARDSTONE_DATA"]) if os.environ.get("WARDSTONE_DATA") else None
@@ -55,12 +60,6 @@ def wait_for(what, condition, seconds=PATIENCE):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what}")
         time.sleep(0.03)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def end(process, sig=signal.SIGTERM):
