@@ -43,3 +43,7 @@ static inline int64_t fault_commit_delay_us(void) {
 static inline bool fault_commit_error(void) {
         return fault_is_set("commit-error");
 }
+/* "anchor-save-lost": what a connector saves before it sends is said to be on disk, and is not written. */
+static inline bool fault_anchor_save_lost(void) {
+        return fault_is_set("anchor-save-lost");
+}

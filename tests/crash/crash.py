@@ -1,5 +1,6 @@
-"""`tools/crash --kills N --source mqtt`: kills the daemon at random moments while readings stream in.
+"""`tools/crash --kills N --source mqtt|chain`: kills at random moments under load. `chain` is in chain_kills.py.
 
+mqtt: kills the daemon while readings stream in.
 After each kill the ledger must verify from end to end; at the end every reading that the broker took must be in the
 ledger exactly once. The broker keeps what the daemon has not acknowledged, so a reading that is missing was acknowledged
 before it was durable. With --fault ack-early the acknowledgement leaves before the commit: then readings must be missing,
@@ -118,13 +119,19 @@ def settle(gateway):
 def main():
     parser = argparse.ArgumentParser(prog="tools/crash", description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--source", choices=["mqtt"], default="mqtt")
-    parser.add_argument("--rate", type=float, default=2000, help="readings a second")
+    parser.add_argument("--source", choices=["mqtt", "chain"], default="mqtt")
+    parser.add_argument("--rate", type=float, default=2000, help="readings a second (mqtt)")
     parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--fault", choices=["ack-early"], help="break the daemon: the test must fail")
+    parser.add_argument("--fault", choices=["ack-early", "anchor-save-lost"],
+                        help="break the daemon: the test must fail; the first with mqtt, the second with chain")
     options = parser.parse_args()
+    if options.fault and (options.fault == "ack-early") != (options.source == "mqtt"):
+        parser.error("--fault does not fit the --source")
     seed = options.seed if options.seed is not None else int(time.time())
     rng = random.Random(seed)
+    if options.source == "chain":
+        import chain_kills
+        sys.exit(chain_kills.run(options.kills, seed, options.fault))
     folder = Path(tempfile.mkdtemp(prefix="ward-crash-", dir="/var/tmp"))
     broker = Broker(folder / "broker")
     broker.start()

@@ -33,7 +33,7 @@ NAME = "test-ward.example"
 PUBLIC_KEY = bytes(range(32))
 
 __all__ = ["ADMIN", "SENDER", "OTHER", "SENDER_KEY", "OTHER_KEY", "NAME", "PUBLIC_KEY", "Anvil", "Chain", "ChainWorker",
-           "Ganache", "Log", "Proxy", "plugin_path", "require_packages"]
+           "Ganache", "Log", "Proxy", "plugin_path", "require_packages", "worker_of"]
 
 
 def require_packages():
@@ -47,6 +47,17 @@ def require_packages():
 
 def plugin_path(build=BUILD):
     return next(build.rglob("chain-ethereum.so"))
+
+
+def worker_of(gateway):
+    """The process id of the connector's worker, or None."""
+    for child in Path(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children").read_text().split():
+        try:
+            if b"chain-ethereum" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return int(child)
+        except OSError:
+            pass
+    return None
 
 
 class Anvil(Node):

@@ -6,12 +6,11 @@ import os
 import random
 import signal
 import time
-from pathlib import Path
 
 import nacl.signing
 import pytest
 
-from evm import SENDER, Anvil, Chain, require_packages
+from evm import SENDER, Anvil, Chain, require_packages, worker_of
 from ward import packs, senml, wait_for
 
 
@@ -68,17 +67,6 @@ def expect_anchored(gateway, chain, at_least=1):
     sizes = [size for _, size, _ in chain.anchors()]
     assert sizes == sorted(set(sizes))
     return sizes
-
-
-def worker_of(gateway):
-    """The process id of the connector's worker, or None."""
-    for child in Path(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children").read_text().split():
-        try:
-            if b"chain-ethereum" in Path(f"/proc/{child}/cmdline").read_bytes():
-                return int(child)
-        except OSError:
-            pass
-    return None
 
 
 def kill_worker(gateway):
