@@ -342,6 +342,18 @@ void outbox_connect(Outbox *o, const OutboxLink *link) {
         publish(o);
 }
 
+void outbox_resubmit(Outbox *o) {
+        if (o->status.health == OUTBOX_CONTRADICTED)
+                set_reason(o, OUTBOX_BEHIND, "");
+        o->failures = 0;
+        if (o->activity == IDLE) {
+                o->known = false;
+                wait_no_more(o);
+        }
+        outbox_step(o);
+        publish(o);
+}
+
 void outbox_wake(Outbox *o) {
         outbox_step(o);
 }

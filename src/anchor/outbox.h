@@ -91,6 +91,9 @@ DEFINE_CLEANUP(Outbox *, outbox_free);
 void outbox_connect(Outbox *o, const OutboxLink *link);
 /* There is a new checkpoint. */
 void outbox_wake(Outbox *o);
+/* Somebody changed what stood in the way: the chain is asked now instead of after the wait, and what is under way or newer
+ * goes to it. After a contradiction too. */
+void outbox_resubmit(Outbox *o);
 /* A request of the connector. {"op":"load"} is answered at once: {"r":0,"state":"<base64>"}, a new
  * reference. So is what is refused: {"r":-EINVAL,"error":TEXT}. {"op":"save","state":"<base64>"} gives
  * NULL: the state is written by a thread, so that a slow disk holds up nothing else, and link->answer()

@@ -121,6 +121,7 @@ static const struct {
         { "rotate", chain_rotate },
         { "revoke", chain_revoke },
         { "status", chain_status },
+        { "resubmit", chain_resubmit },
         { "export", chain_export },
 };
 
@@ -133,7 +134,7 @@ static int run_chain(const Invocation *in, Error *e) {
                 if (streq(in->operands[0], actions[i].name))
                         return actions[i].run(&rest, in->values, e);
         return error_set(e, CLI_USAGE,
-                        "expected deploy, register, rotate, revoke, status or export, got \"%s\"",
+                        "expected deploy, register, rotate, revoke, status, resubmit or export, got \"%s\"",
                         in->operands[0]);
 }
 
@@ -160,7 +161,7 @@ static const Option options[] = {
         { "gas-price", 0, OPTION_TEXT, offsetof(ChainValues, gas_price), .argument = "WEI",
                         .help = "of a legacy transaction; 0 where gas is free (default: as the node says)" },
         { "timeout", 0, OPTION_DURATION, offsetof(ChainValues, timeout_us), .argument = "TIME",
-                        .help = "wait for a block no longer (default 2m)" },
+                        .help = "wait for a block, or until it is final, no longer (default 2m)" },
         { "proof", 0, OPTION_LIST, offsetof(ChainValues, proofs), .argument = "FILE",
                         .help = "export: with what leads from this proof file to an anchor" },
         { "from-block", 0, OPTION_COUNT, offsetof(ChainValues, from_block), .max = 9e15, .argument = "N",
@@ -172,13 +173,15 @@ static const ChainValues defaults = { .timeout_us = 120 * USEC_PER_SEC };
 
 const Command command_chain = {
         .name = "chain",
-        .operands = "deploy | register NAME | rotate NAME | revoke NAME | status [NAME] | export FILE",
+        .operands = "deploy | register NAME | rotate NAME | revoke NAME | status [NAME] | "
+                    "resubmit [CHAIN] | export FILE",
         .summary = "Anchoring on an Ethereum chain: set up, watch, hand to auditors",
         .details = "deploy    put the contract on a chain, for test networks\n"
                    "register  let a gateway anchor: its account and its verifier key\n"
                    "rotate    give a registered gateway another account or key\n"
                    "revoke    let a gateway anchor nothing more, for good\n"
                    "status    what the chain has of the ledger, how far it lags, the last anchors\n"
+                   "resubmit  let the daemon's connector ask the chain and send now, not after its wait\n"
                    "export    write FILE with all that an auditor needs besides proofs",
         .options = options,
         .values_size = sizeof(ChainValues),

@@ -50,4 +50,5 @@ int chain_register(const Invocation *in, const ChainValues *v, Error *e) _must_c
 int chain_rotate(const Invocation *in, const ChainValues *v, Error *e) _must_check_;
 int chain_revoke(const Invocation *in, const ChainValues *v, Error *e) _must_check_;
 int chain_status(const Invocation *in, const ChainValues *v, Error *e) _must_check_;
+int chain_resubmit(const Invocation *in, const ChainValues *v, Error *e) _must_check_;
 int chain_export(const Invocation *in, const ChainValues *v, Error *e) _must_check_;

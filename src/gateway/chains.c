@@ -11,12 +11,23 @@
 #include "gateway/log.h"
 #include "worker/worker.h"
 
+/* What is sealed and not final on the chain. */
+typedef struct ChainLag {
+        uint64_t size;    /* anchored when it was looked at: where `oldest` begins */
+        uint64_t entries; /* 0: nothing */
+        EntryTime oldest; /* seal of the oldest block among them */
+        int64_t age_us;   /* of that */
+        bool alerted;
+} ChainLag;
+
 typedef struct Chain {
         Chains *owner;
         const PluginConfig *config;
         Outbox *outbox;
         Worker *worker;
         OutboxHealth health; /* as last reported */
+        ChainLag lag;        /* as last looked at */
+        bool looked;
         char folder[PATH_MAX];
         json_t *settings; /* the plugin's own, with what the gateway adds */
 } Chain;
@@ -160,6 +171,71 @@ static void on_changed(void *userdata, Outbox *o) {
                         s->reason);
 }
 
+/* --- how far it is behind --- */
+
+/* Since a block was sealed; by the wall clock where that was in another boot. */
+static int64_t age_of(const Gateway *g, const EntryTime *t, const Stamp *now) {
+        int64_t us = t->boot == g->clock.boot ? now->mono_us - t->mono_us : now->wall_us - t->wall_us;
+
+        return MAX(us, 0);
+}
+
+static int look_at_lag(Chain *c, const Stamp *now) {
+        Gateway *g = c->owner->gateway;
+        uint64_t anchored = outbox_status(c->outbox)->anchored_size, height, index;
+        ChainLag *lag = &c->lag;
+        LedgerHead head;
+        SealBody seal;
+
+        int r = ledger_head(g->ledger, &head);
+        if (r < 0)
+                return r;
+        if (head.checkpoint.size <= anchored) {
+                lag->entries = 0;
+                lag->age_us = 0;
+                return 0;
+        }
+        if (lag->entries == 0 || lag->size != anchored) {
+                r = ledger_block_after(g->ledger, anchored, &height);
+                if (r == 0)
+                        r = ledger_block(g->ledger, height, &seal, &index);
+                if (r < 0)
+                        return r;
+                lag->oldest = seal.when;
+                lag->size = anchored;
+        }
+        lag->entries = head.checkpoint.size - anchored;
+        lag->age_us = age_of(g, &lag->oldest, now);
+        return 0;
+}
+
+static void tell_lag(Chain *c, const Stamp *now) {
+        Gateway *g = c->owner->gateway;
+        char behind[ALERT_NAME_MAX], summary[ALERT_SUMMARY_MAX], after[CLOCK_TEXT_SIZE];
+        bool is_behind = c->lag.age_us > c->config->behind_after_us;
+
+        if (c->looked && is_behind == c->lag.alerted)
+                return;
+        (void) snprintf(behind, sizeof behind, "ChainBehind:%.40s", c->config->name);
+        duration_format(c->config->behind_after_us, after);
+        (void) snprintf(summary, sizeof summary,
+                        "%.63s: what the ledger signed is not final on the chain after %s", c->config->name,
+                        after);
+        if (is_behind)
+                (void) alert_manager_raise(g->alerts, behind, summary, now);
+        else /* also one of the run before */
+                alert_manager_clear(g->alerts, behind, now);
+        c->lag.alerted = is_behind;
+        c->looked = true;
+}
+
+void chains_tick(Chains *chains, const Stamp *now) {
+        for (size_t i = 0; i < chains->count; i++)
+                if (look_at_lag(&chains->items[i], now) ==
+                                0) /* else the store's own alert says what is wrong */
+                        tell_lag(&chains->items[i], now);
+}
+
 /* What every chain plugin is told beside its own settings: where it may write and whose signature to expect. */
 static int make_settings(Chain *c, Error *e) {
         Gateway *g = c->owner->gateway;
@@ -238,6 +314,18 @@ Chains *chains_free(Chains *chains) {
         return NULL;
 }
 
+int chains_resubmit(Chains *chains, const char *name) {
+        bool found = false;
+
+        for (size_t i = 0; i < chains->count; i++) {
+                if (name && !streq(chains->items[i].config->name, name))
+                        continue;
+                outbox_resubmit(chains->items[i].outbox);
+                found = true;
+        }
+        return found ? 0 : -ENOENT;
+}
+
 void chains_wake(Chains *chains) {
         for (size_t i = 0; i < chains->count; i++)
                 outbox_wake(chains->items[i].outbox);
@@ -250,15 +338,17 @@ json_t *chains_status(const Chains *chains) {
                 const Chain *c = &chains->items[i];
                 const OutboxStatus *s = outbox_status(c->outbox);
                 (void) json_array_append_new(list,
-                                json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s}", "name",
-                                                c->config->name, "health", health_names[s->health], "policy",
+                                json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s}",
+                                                "name", c->config->name, "health", health_names[s->health],
+                                                "policy",
                                                 c->config->policy == OUTBOX_LATEST ? "latest" : "every",
                                                 "anchored_size", (json_int_t) s->anchored_size,
                                                 "anchored_height", (json_int_t) s->anchored_height,
                                                 "pending_size", (json_int_t) s->pending_size, "anchors",
                                                 (json_int_t) s->anchors, "failures",
-                                                (json_int_t) s->failures, "reason", s->reason, "receipt",
-                                                s->receipt));
+                                                (json_int_t) s->failures, "lag", (json_int_t) c->lag.entries,
+                                                "lag_us", (json_int_t) c->lag.age_us, "reason", s->reason,
+                                                "receipt", s->receipt));
         }
         return list;
 }

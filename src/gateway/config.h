@@ -15,9 +15,10 @@ enum { CONFIG_SOURCES_MAX = 8, CONFIG_PLUGINS_MAX = ROUTING_RECEIVERS_MAX };
 
 typedef struct PluginConfig {
         char *name, *plugin;
-        int policy;            /* chains: OutboxPolicy */
-        int min_priority;      /* receivers: Priority */
-        unsigned rate_notices; /* receivers: so many at once, then evenly; 0: no limit */
+        int policy;              /* chains: OutboxPolicy */
+        int64_t behind_after_us; /* chains: a checkpoint that is not final for longer is an alert */
+        int min_priority;        /* receivers: Priority */
+        unsigned rate_notices;   /* receivers: so many at once, then evenly; 0: no limit */
         int64_t rate_per_us;
         json_t *config; /* the plugin's own settings; relative file names are as written */
 } PluginConfig;

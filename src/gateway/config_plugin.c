@@ -69,6 +69,8 @@ static const char *const priorities[] = { "technical", "low", "medium", "high", 
 static_assert(OUTBOX_LATEST == 0 && OUTBOX_EVERY == 1, "policies[] is in the order of OutboxPolicy");
 static_assert(PRIORITY_TECHNICAL == 0 && PRIORITY_HIGH == 3, "priorities[] is in the order of Priority");
 
+#define BEHIND_AFTER_US (3600 * USEC_PER_SEC)
+
 typedef struct PluginSection {
         PluginConfig plugin;
         YamlNode config, rate;
@@ -85,6 +87,8 @@ typedef struct PluginSection {
 static const YamlField chain_fields[] = {
         COMMON_FIELDS,
         { "policy", YAML_CHOICE, offsetof(PluginSection, plugin.policy), .choices = policies },
+        { "behind_after", YAML_DURATION, offsetof(PluginSection, plugin.behind_after_us), .min = 1e6,
+                        .max = 365 * 86400e6 },
         { NULL },
 };
 
@@ -97,7 +101,7 @@ static const YamlField receiver_fields[] = {
 
 static int read_plugin(const YamlNode *n, PluginKind kind, const PluginConfig *others, size_t count,
                 PluginConfig *ret, Error *e) {
-        PluginSection s = { 0 };
+        PluginSection s = { .plugin = { .behind_after_us = BEHIND_AFTER_US } };
         RoutingReceiver rate = { 0 };
 
         int r = yaml_read(n, kind == PLUGIN_CHAIN ? chain_fields : receiver_fields, &s, e);

@@ -56,6 +56,7 @@ static void every_second(Gateway *g, Stamp *now) {
         clockwatch_tick(g, now);
         absence_sweep(g, now);
         receivers_tick(g->receivers, now);
+        chains_tick(g->chains, now);
         note_local_time(g, now);
         latest_save(g, now, false);
         if (g->pipeline.malformed_us != INT64_MIN &&

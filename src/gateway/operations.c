@@ -18,6 +18,7 @@ static const struct {
         { "assign", operation_assign },
         { "release", operation_release },
         { "reload", operation_reload },
+        { "resubmit", operation_resubmit },
         { "readings", operation_readings },
         { "alerts", operation_alerts },
         { "acknowledge", operation_acknowledge },

@@ -29,6 +29,7 @@ int operation_set(Session *s, const json_t *request, Error *e) _must_check_;
 /* That change something (operations_steer.c) */
 int operation_assign(Session *s, const json_t *request, Error *e) _must_check_;
 int operation_release(Session *s, const json_t *request, Error *e) _must_check_;
+int operation_resubmit(Session *s, const json_t *request, Error *e) _must_check_;
 int operation_reload(Session *s, const json_t *request, Error *e) _must_check_;
 /* Of what is recorded (operations_ledger.c) */
 int operation_readings(Session *s, const json_t *request, Error *e) _must_check_;

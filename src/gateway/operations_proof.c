@@ -84,7 +84,8 @@ int operation_checkpoint(Session *s, const json_t *request, Error *e) {
                 char within[CLOCK_TEXT_SIZE];
                 duration_format(g->config->ledger.block_age_us, within);
                 return error_set(e, -ENOENT,
-                                "no block is sealed yet: the first is within %s of the first reading", within);
+                                "no block is sealed yet: the first is within %s of the first reading",
+                                within);
         }
         r = note_verifier_key(head.checkpoint.origin, g->signing_key.public, key, sizeof key);
         if (r < 0)

@@ -137,3 +137,24 @@ int operation_reload(Session *s, const json_t *request, Error *e) {
         (void) request;
         return session_on_loop(s, reload_on_loop, e);
 }
+
+typedef struct Resubmit {
+        const char *chain;
+        Error *error;
+} Resubmit;
+
+static int resubmit_on_loop(Gateway *g, void *argument) {
+        const Resubmit *a = argument;
+
+        int r = chains_resubmit(g->chains, a->chain);
+        if (r < 0 && a->chain)
+                return error_set(a->error, r, "no chain is named '%.63s'", a->chain);
+        return r < 0 ? error_set(a->error, r, "no chain is configured") : 0;
+}
+
+int operation_resubmit(Session *s, const json_t *request, Error *e) {
+        Resubmit a = { .error = e };
+
+        int r = argument_text(request, "chain", &a.chain, e);
+        return r < 0 ? r : session_on_loop(s, resubmit_on_loop, &a);
+}

@@ -33,6 +33,7 @@ static const struct {
 } named[] = {
         { "SourceDown:", source_name },
         { "ReceiverFailed:", receiver_name },
+        { "ChainBehind:", chain_name },
         { "ChainUnreachable:", chain_name },
         { "ChainContradicted:", chain_name },
 };

@@ -2,6 +2,7 @@
 has what the ledger has, each of it once."""
 
 import base64
+import json
 import os
 import random
 import signal
@@ -104,6 +105,67 @@ def test_an_outage_costs_one_transaction(gateway, broker, chain):
     sizes = expect_anchored(gateway, chain, at_least=missed)
     assert [size for size in sizes if seen < size < missed] == []  # the first one after the outage has all of it
     assert chain.node.nonce(SENDER) == len(sizes)
+
+
+def behind(gateway):
+    return [a for a in gateway.technical_alerts() if a["rule"] == "ChainBehind:consortium"]
+
+
+def test_what_waits_too_long_is_an_alert(gateway, broker, chain):
+    """Also over a restart, and until what the ledger has is final; readings and alerts go on all the while."""
+    connect(gateway, chain)
+    gateway.config["chains"][0]["behind_after"] = "2s"
+    chain.node.stop()
+    gateway.start()
+    publish(broker, 2)
+    gateway.wait_stored(range(60, 62))
+    [alert] = wait_for("it is said", lambda: behind(gateway))
+    assert "consortium" in alert["summary"] and "2s" in alert["summary"]
+    row = status(gateway)
+    assert row["lag"] > 0 and row["lag_us"] > 2e6
+    wait_for("it is recorded", lambda: any(a["id"] == alert["id"] for a in gateway.control("alerts", all=True)))
+    gateway.kill()
+    gateway.start()
+    assert [a["id"] for a in wait_for("it goes on", lambda: behind(gateway))] == [alert["id"]]
+    wait_for("its age counts on", lambda: status(gateway)["lag_us"] > row["lag_us"])
+    broker.publish("ward/d1/senml", [senml("spo2", 80, time.time())])
+    wait_for("alerts go on", lambda: any(a["rule"] == "SpO2Low" for a in gateway.control("alerts")))
+    chain.node.start()
+    wait_for("it is over", lambda: not behind(gateway))
+    expect_anchored(gateway, chain)
+    wait_for("nothing waits", lambda: status(gateway)["lag"] == status(gateway)["lag_us"] == 0)
+
+
+def test_resubmit_does_not_wait_for_the_next_try(gateway, broker, chain):
+    account = chain.node.accounts[SENDER]
+    chain.node.rpc("anvil_setBalance", account, "0x0")
+    gateway.start()
+    publish(broker, 2)
+    wait_for("it says what it lacks", lambda: "send it more" in status(gateway)["reason"])
+    done = gateway.cli("chain", "resubmit", check=False)
+    assert done.returncode == 1 and "send it more" in done.stderr, done.stderr
+    chain.node.rpc("anvil_setBalance", account, hex(10**18))
+    done = gateway.cli("chain", "resubmit", "consortium", "--json", check=False)
+    assert done.returncode == 0, done.stderr
+    row = json.loads(done.stdout)
+    assert row["anchored_size"] > 0 and row["receipt"].startswith("0x")
+    sizes = expect_anchored(gateway, chain)
+    assert chain.node.nonce(SENDER) == len(sizes)
+    done = gateway.cli("chain", "resubmit", "other", check=False)
+    assert done.returncode == 1 and "no chain is named 'other'" in done.stderr
+
+
+def test_resubmit_says_how_far_it_is(gateway, broker, chain):
+    chain.node.automine(False)
+    gateway.start()
+    publish(broker, 2)
+    wait_for("it is under way", lambda: chain.node.pending())
+    done = gateway.cli("chain", "resubmit", "--timeout", "6s", check=False)
+    assert done.returncode == 1 and "under way" in done.stderr and "not final yet" in done.stderr, done.stderr
+    chain.node.automine(True)
+    chain.node.mine()
+    assert gateway.cli("chain", "resubmit", check=False).returncode == 0
+    expect_anchored(gateway, chain)
 
 
 def kick(broker):

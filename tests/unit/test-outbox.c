@@ -405,6 +405,32 @@ static void a_fork_stops_it(void **state) {
         assert_stopped(f, "does not extend size 7");
 }
 
+static void resubmit_begins_anew_after_a_contradiction(void **state) {
+        Fixture *f = *state;
+
+        first_anchor(f);
+        reply_error(f, -EBADMSG, "does not extend size 7");
+        assert_idle(f);
+        outbox_resubmit(f->outbox);
+        assert_call(f, "head", 0);
+        reply_head(f, 0, 0, 0);
+        assert_call(f, "anchor", 10);
+        reply_head(f, 10, 10, 0);
+        assert_int_equal(status(f)->health, OUTBOX_OK);
+}
+
+static void resubmit_leaves_what_is_under_way_alone(void **state) {
+        Fixture *f = *state;
+
+        first_anchor(f);
+        unsigned calls = f->calls;
+
+        outbox_resubmit(f->outbox);
+        assert_int_equal(f->calls, calls);
+        reply_head(f, 10, 10, 0);
+        assert_int_equal(status(f)->anchored_size, 10);
+}
+
 static void another_root_stops_it(void **state) {
         Fixture *f = *state;
 
@@ -613,6 +639,8 @@ static void configuration_faults_wait_the_longest(void **state) {
                 assert_true(sd_event_run(f->event, 10 * USEC_PER_MSEC) >= 0);
         assert_idle(f);
         assert_string_equal(status(f)->reason, "no funds");
+        outbox_resubmit(f->outbox); /* somebody has sent some */
+        assert_call(f, "head", 0);
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -628,6 +656,8 @@ int main(void) {
                 CASE(what_the_chain_dropped_is_anchored_again),
                 CASE(an_older_chain_goes_on_from_there),
                 CASE(a_fork_stops_it),
+                CASE(resubmit_begins_anew_after_a_contradiction),
+                CASE(resubmit_leaves_what_is_under_way_alone),
                 CASE(another_root_stops_it),
                 CASE(a_chain_ahead_of_the_ledger_stops_it),
                 CASE(a_size_that_was_never_signed_stops_it),
