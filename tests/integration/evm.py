@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from plugin_worker import PluginWorker
-from ward import BUILD, PATIENCE, TOP, end, wait_for
+import chain_worker
+from ward import BUILD, PATIENCE, TOP, end
 
 sys.path[:0] = [str(TOP / "tests/chain"), str(TOP / "tests/verifier")]
 
@@ -163,57 +163,11 @@ class Chain(Contract):
                 "key": {"key_file": str(key)}, **more}
 
 
-class ChainWorker(PluginWorker):
-    """The gateway's side of the worker: what was saved outlives it in `kept`, a dictionary of the test's. on_save may
-    kill the worker instead: before it is kept by returning False, afterwards by doing it itself."""
+class ChainWorker(chain_worker.ChainWorker):
+    """With chain-ethereum in it."""
 
     def __init__(self, config, kept, name=NAME, on_save=None):
-        self.kept, self.name, self.on_save = kept, name, on_save
-        self.saves = 0
-        super().__init__(plugin_path(), config)
-
-    def receive(self):
-        while True:
-            message = super().receive()
-            if "request" not in message:
-                return message
-            self.send({"answer": self.grant(message["request"])})
-
-    def grant(self, request):
-        if request["op"] == "load":
-            return {"r": 0, "state": self.kept.get("state", "")}
-        self.saves += 1
-        if self.on_save is None or self.on_save(self) is not False:
-            self.kept["state"] = request["state"]
-        return {"r": 0}
-
-    def head(self, epoch=1):
-        return self.call("head", origin=f"{self.name}/{epoch}")
-
-    def poll(self, epoch=1):
-        return self.call("poll", origin=f"{self.name}/{epoch}")
-
-    def anchor_arguments(self, log, old_size, size, epoch=1):
-        return {"origin": f"{self.name}/{epoch}", "note": "not looked at", "old_size": old_size, "size": size,
-                "root": log.root(size).hex(), "proof": [h.hex() for h in log.consistency(old_size, size)]}
-
-    def anchor(self, log, old_size, size, epoch=1):
-        return self.call("anchor", **self.anchor_arguments(log, old_size, size, epoch))
-
-    def anchored(self, log, old_size, size, epoch=1):
-        """anchor(), and what became of it where the node took a moment to put it into a block."""
-        reply = self.anchor(log, old_size, size, epoch)
-        return self.settle(epoch) if reply["r"] == 0 and reply["pending_size"] else reply
-
-    def anchor_unanswered(self, log, old_size, size):
-        self.send({"id": 99, "op": "anchor", **self.anchor_arguments(log, old_size, size)})
-
-    def settle(self, epoch=1):
-        """Polls until nothing is pending, and returns what the chain has then."""
-        def settled():
-            reply = self.poll(epoch)
-            return reply if reply["r"] == 0 and reply["pending_size"] == 0 else None
-        return wait_for("nothing is pending", settled)
+        super().__init__(plugin_path(), config, kept, name, on_save)
 
 
 class Proxy:
