@@ -5,7 +5,6 @@ In the end the contract has the ledger's head, each anchored checkpoint is one o
 transaction of the gateway's account was sent for nothing, and none is stuck. With --fault anchor-save-lost the daemon
 does not write what the connector saves before it sends: then something has to be wrong, else this test could not fail."""
 
-import base64
 import os
 import random
 import signal
@@ -16,8 +15,7 @@ import threading
 import time
 from pathlib import Path
 
-import nacl.signing
-
+from anchoring import public_key
 from evm import SENDER, Anvil, Chain, Proxy, worker_of
 from node import ANVIL
 from ward import BUILD, FAULTS_BUILD, TOP, Broker, Gateway, packs, program, remove, wait_for
@@ -122,8 +120,7 @@ def verify(gateway):
 
 def prepare(folder, broker, node, proxy, fault):
     gateway = Gateway(folder, broker.port, build=FAULTS_BUILD if fault else BUILD)
-    seed = base64.b64decode((gateway.etc / "signing-key").read_text().split()[1])
-    chain = Chain(node, key=bytes(nacl.signing.SigningKey(seed).verify_key))
+    chain = Chain(node, key=public_key(gateway))
     gateway.config["ledger"] = {"block_age": "100ms", "batch_age": "20ms"}
     gateway.config["chains"] = [{"name": "consortium", "plugin": "chain-ethereum", "config": chain.settings(
         folder, endpoints=[proxy.url], finality={"confirmations": 2}, replace_after="1s")}]

@@ -1,16 +1,15 @@
 """The real daemon anchors on a real chain: kills, outages and reorganisations in between, and in the end the contract
 has what the ledger has, each of it once."""
 
-import base64
 import json
 import os
 import random
 import signal
 import time
 
-import nacl.signing
 import pytest
 
+from anchoring import expect_anchored, kick, ledger_head, publish, public_key, status
 from evm import SENDER, Anvil, Chain, require_packages, worker_of
 from ward import packs, senml, wait_for
 
@@ -30,8 +29,7 @@ def anvil(folder):
 @pytest.fixture
 def chain(anvil, gateway):
     """The gateway's contract, and the gateway told of it."""
-    seed = base64.b64decode((gateway.etc / "signing-key").read_text().split()[1])
-    c = Chain(anvil, key=bytes(nacl.signing.SigningKey(seed).verify_key))
+    c = Chain(anvil, key=public_key(gateway))
     connect(gateway, c)
     return c
 
@@ -39,35 +37,6 @@ def chain(anvil, gateway):
 def connect(gateway, chain, finality="instant", **more):
     gateway.config["chains"] = [{"name": "consortium", "plugin": "chain-ethereum",
                                  "config": chain.settings(gateway.folder, finality=finality, **more)}]
-
-
-def status(gateway):
-    return gateway.status()["chains"][0]
-
-
-def ledger_head(gateway):
-    """Size and root of the newest checkpoint; (0, nothing) before the first block is sealed."""
-    if gateway.status()["ledger"]["checkpoint_size"] == 0:
-        return 0, b""
-    lines = gateway.control("checkpoint")[0]["note"].split("\n")
-    return int(lines[1]), base64.b64decode(lines[2])
-
-
-def publish(broker, n, device="d1"):
-    broker.publish(f"ward/{device}/senml", packs(range(60, 60 + n)))
-
-
-def expect_anchored(gateway, chain, at_least=1):
-    """The contract has the ledger's newest checkpoint, of at least so many entries, the gateway knows, and nothing of its
-    account waits. Looked at as a whole until it is so: an alert's end may make one more block at any moment."""
-    def anchored():
-        size, root = ledger_head(gateway)
-        return size >= at_least and chain.head()[1:] == (size, root) and status(gateway)["anchored_size"] == size and \
-            chain.node.nonce(SENDER, "pending") == chain.node.nonce(SENDER)
-    wait_for("the contract has what the ledger has", anchored)
-    sizes = [size for _, size, _ in chain.anchors()]
-    assert sizes == sorted(set(sizes))
-    return sizes
 
 
 def kill_worker(gateway):
@@ -166,10 +135,6 @@ def test_resubmit_says_how_far_it_is(gateway, broker, chain):
     chain.node.mine()
     assert gateway.cli("chain", "resubmit", check=False).returncode == 0
     expect_anchored(gateway, chain)
-
-
-def kick(broker):
-    broker.publish("ward/d1/senml", [senml("hr", 70, time.time())])
 
 
 @pytest.mark.parametrize("seed", range(3))
