@@ -47,3 +47,8 @@ static inline bool fault_commit_error(void) {
 static inline bool fault_anchor_save_lost(void) {
         return fault_is_set("anchor-save-lost");
 }
+/* "same-epoch": a database that is behind its own checkpoint goes on in the same epoch, so the log forks. The chain must
+ * refuse it. */
+static inline bool fault_same_epoch(void) {
+        return fault_is_set("same-epoch");
+}
