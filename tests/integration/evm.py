@@ -173,10 +173,12 @@ class ChainWorker(chain_worker.ChainWorker):
 class Proxy:
     """Stands between the plugin and the node. rule(method, params) may say for each call:
     "lose": the node never hears of it; "mute": it does, and the answer is lost; "twice": it hears it twice;
-    an event: the answer waits for it; a dictionary: {"result": ...} or {"error": ...} in place of the node's."""
+    an event: the answer waits for it; a dictionary: {"result": ...} or {"error": ...} in place of the node's.
+    context: of TLS; authorization: the header without which it answers with status 401."""
 
-    def __init__(self, node):
+    def __init__(self, node, context=None, authorization=None):
         self.node, self.rule, self.calls = node, lambda method, params: None, []
+        self.context, self.authorization = context, authorization
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -191,14 +193,19 @@ class Proxy:
         class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
             allow_reuse_address, daemon_threads = True, True
 
+            def handle_error(self, request, client_address):
+                """Who does not get through TLS is what is tested."""
+
         self.server = Server(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]
+        if context:
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.context else 'http'}://127.0.0.1:{self.port}"
 
     def forward(self, body):
         connection = http.client.HTTPConnection("127.0.0.1", self.node.port, timeout=PATIENCE)
@@ -215,6 +222,9 @@ class Proxy:
         says = self.rule(message["method"], message.get("params"))
         request.close_connection = True
         try:
+            if self.authorization and request.headers["Authorization"] != self.authorization:
+                request.send_error(401)
+                return
             if says == "lose":
                 return
             answer = self.answer(message, body, says)
