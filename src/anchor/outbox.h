@@ -54,7 +54,7 @@ typedef enum OutboxHealth {
         OUTBOX_OK,          /* the newest checkpoint is final on the chain */
         OUTBOX_BEHIND,      /* on its way, nothing went wrong */
         OUTBOX_UNREACHABLE, /* no worker, or the last call failed: reason says why */
-        OUTBOX_CONTRADICTED /* stopped until the gateway is restarted */
+        OUTBOX_CONTRADICTED /* stopped until a restart or outbox_resubmit() */
 } OutboxHealth;
 
 typedef struct OutboxStatus {

@@ -5,10 +5,10 @@ namespace's loopback, and reached over a port of ours on which a Plug stands."""
 import ctypes
 import json
 import os
-import shutil
 import socket
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -135,7 +135,9 @@ class Signer(Node):
         self.process = None
         folder.mkdir()
         (folder / "password").write_text(PASSWORD)
-        self.accounts = [self.import_key(key) for key in keys]
+        self.accounts = list(keys)
+        for address, key in keys.items():
+            self.import_key(address, key)
         self.geth("init", genesis)
         self.plug = Plug(namespace, RPC_PORT)
         self.port = self.plug.port
@@ -146,16 +148,16 @@ class Signer(Node):
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def import_key(self, key):
+    def import_key(self, address, key):
         (self.folder / "key").write_text(key)
         text = self.geth("account", "import", "--lightkdf", "--password", self.folder / "password", self.folder / "key")
         (self.folder / "key").unlink()
-        return "0x" + text[text.index("{") + 1:text.index("}")].lower()
+        assert address[2:] in text.lower()
 
     def start(self):
-        command = ["ip", "netns", "exec", self.namespace, GETH, "--datadir", self.folder, "--networkid", CHAIN_ID, "--nodiscover",
-                   "--netrestrict", "10.77.0.0/24", "--nat", f"extip:{address(self.i)}", "--syncmode", "full", "--gcmode", "archive",
-                   "--ipcdisable", "--authrpc.port", "0", "--verbosity", "2", "--cache", "64", "--maxpeers", 20,
+        command = ["ip", "netns", "exec", self.namespace, GETH, "--datadir", self.folder, "--networkid", CHAIN_ID,
+                   "--nodiscover", "--netrestrict", "10.77.0.0/24", "--nat", f"extip:{address(self.i)}",
+                   "--syncmode", "full", "--gcmode", "archive", "--ipcdisable", "--authrpc.port", "0", "--verbosity", "2", "--cache", "64", "--maxpeers", 20,
                    "--http", "--http.addr", "127.0.0.1", "--http.port", RPC_PORT, "--http.api", "eth,net,web3,admin,miner",
                    "--miner.etherbase", self.accounts[0], "--unlock", ",".join(self.accounts), "--password",
                    self.folder / "password", "--allow-insecure-unlock", "--rpc.txfeecap", "0"]
@@ -196,41 +198,36 @@ class Signer(Node):
 
 
 class Consortium:
-    """accounts: the first signer's, who is the admin, and the gateway's."""
+    """Keys by their addresses; the last is the gateway's, the others the signers'. accounts: the first signer's, who is the
+    admin, and the gateway's."""
 
-    def __init__(self, folder, keys, sender_key):
+    def __init__(self, folder, keys):
         self.folder, self.signers = folder, []
+        addresses = list(keys)
+        self.accounts = [addresses[0], addresses[-1]]
         self.switch = Switch(SIGNERS)
         try:
-            addresses = [self.address_of(key) for key in (*keys, sender_key)]
-            self.accounts = [addresses[0], addresses[-1]]
             self.write_genesis(addresses)
-            for i, key in enumerate(keys):
-                own = [key, sender_key] if i == 0 else [key]
-                self.signers.append(Signer(folder / f"signer{i}", i, self.switch.names[i], folder / "genesis.json", own, self))
-            for signer in self.signers:
-                signer.start()
+            with ThreadPoolExecutor(SIGNERS) as pool:
+                own = [{a: keys[a]} for a in addresses[:SIGNERS]]
+                own[0][addresses[-1]] = keys[addresses[-1]]
+                self.signers = list(pool.map(self.make_signer, range(SIGNERS), own))
+                list(pool.map(Signer.start, self.signers))
             self.introduce()
         except BaseException:
             self.close()
             raise
 
-    def address_of(self, key):
-        scratch = self.folder / "scratch"
-        scratch.mkdir(exist_ok=True)
-        signer = Signer.__new__(Signer)
-        signer.folder = scratch
-        (scratch / "password").write_text(PASSWORD)
-        try:
-            return signer.import_key(key)
-        finally:
-            shutil.rmtree(scratch)
+    def make_signer(self, i, keys):
+        return Signer(self.folder / f"signer{i}", i, self.switch.names[i], self.folder / "genesis.json", keys, self)
 
     def write_genesis(self, addresses):
-        forks = ("homestead", "eip150", "eip155", "eip158", "byzantium", "constantinople", "petersburg", "istanbul", "berlin", "london")
+        forks = ("homestead", "eip150", "eip155", "eip158", "byzantium", "constantinople", "petersburg", "istanbul",
+                 "berlin", "london")
         signers = sorted(a[2:] for a in addresses[:SIGNERS])
         (self.folder / "genesis.json").write_text(json.dumps({
-            "config": {"chainId": CHAIN_ID, **{f"{fork}Block": 0 for fork in forks}, "clique": {"period": PERIOD, "epoch": 30000}},
+            "config": {"chainId": CHAIN_ID, **{f"{fork}Block": 0 for fork in forks},
+                       "clique": {"period": PERIOD, "epoch": 30000}},
             "difficulty": "1", "gasLimit": hex(30_000_000), "baseFeePerGas": hex(10**9),
             "extradata": "0x" + "00" * 32 + "".join(signers) + "00" * 65,
             "alloc": {a: {"balance": RICH} for a in addresses}}))

@@ -62,8 +62,8 @@ def test_certificates_on_both_sides(folder, chain, at, outcome):
     tls = {"ca": str(ours.ca), "cert": cert, "key": key}
     assert outcome(proxy.url, tls=tls)[0]["r"] == 0
     strange_cert, strange_key = others.certificate("gateway")
-    for bad in ({"ca": str(ours.ca)}, {"ca": str(ours.ca), "cert": strange_cert, "key": strange_key}, {**tls, "ca": str(others.ca)},
-                None):
+    for bad in ({"ca": str(ours.ca)}, {"ca": str(ours.ca), "cert": strange_cert, "key": strange_key},
+                {**tls, "ca": str(others.ca)}, None):
         calls = len(proxy.calls)
         reply, _ = outcome(proxy.url, **({"tls": bad} if bad else {}))
         assert reply["r"] in (EAGAIN, EINVAL) and reply["error"], reply
