@@ -25,7 +25,7 @@ class RpcError(Exception):
         if isinstance(data, dict):
             data = data.get("result") or data.get("data")
         # What a call that reverted gave back.
-        self.data = bytes.fromhex(data[2:]) if isinstance(data, str) else b""
+        self.data = bytes.fromhex(data[2:]) if isinstance(data, str) and data.startswith("0x") else b""
 
 
 def result_of(answer):
@@ -93,7 +93,7 @@ class Node:
         if to:
             transaction["to"] = to
         name = self.rpc("eth_sendTransaction", transaction)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not (receipt := self.rpc("eth_getTransactionReceipt", name)):
             assert time.monotonic() < deadline, "the transaction is in no block"
             time.sleep(0.01)

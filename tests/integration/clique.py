@@ -3,23 +3,27 @@ between whose cables can be pulled. Nothing of it is seen by the machine's own n
 namespace's loopback, and reached over a port of ours on which a Plug stands."""
 
 import ctypes
+import http.client
 import json
 import os
 import socket
 import subprocess
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from evm import Node
+from node import RpcError
 from ports import free_port
 from ward import PATIENCE, TOP, end, wait_for
 
 GETH = TOP / "build/geth/geth"
 CHAIN_ID = 7704
 PERIOD = 1  # seconds a block
+STUCK = 10  # without a block
 SIGNERS = 4
 PASSWORD = "of the test"
 RICH = hex(10**24)
@@ -158,7 +162,7 @@ class Signer(Node):
         command = ["ip", "netns", "exec", self.namespace, GETH, "--datadir", self.folder, "--networkid", CHAIN_ID,
                    "--nodiscover", "--netrestrict", "10.77.0.0/24", "--nat", f"extip:{address(self.i)}",
                    "--syncmode", "full", "--gcmode", "archive", "--ipcdisable", "--authrpc.port", "0", "--verbosity", "2", "--cache", "64", "--maxpeers", 20,
-                   "--http", "--http.addr", "127.0.0.1", "--http.port", RPC_PORT, "--http.api", "eth,net,web3,admin,miner",
+                   "--http", "--http.addr", "127.0.0.1", "--http.port", RPC_PORT, "--http.api", "eth,net,web3,admin,miner,debug",
                    "--miner.etherbase", self.accounts[0], "--unlock", ",".join(self.accounts), "--password",
                    self.folder / "password", "--allow-insecure-unlock", "--rpc.txfeecap", "0"]
         with open(self.folder / "log", "ab") as log:
@@ -205,7 +209,8 @@ class Consortium:
         self.folder, self.signers = folder, []
         addresses = list(keys)
         self.accounts = [addresses[0], addresses[-1]]
-        self.switch = Switch(SIGNERS)
+        self.switch, self.away, self.stopping = Switch(SIGNERS), set(), threading.Event()
+        self.watch = threading.Thread(target=self.unlock_when_stuck, daemon=True)
         try:
             self.write_genesis(addresses)
             with ThreadPoolExecutor(SIGNERS) as pool:
@@ -241,6 +246,24 @@ class Consortium:
         wait_for("all are connected", lambda: all(s.peers() == SIGNERS - 1 for s in self.signers), 2 * PATIENCE)
         for signer in self.signers:  # not before: each would begin a chain of its own
             signer.rpc("miner_start")
+        self.watch.start()
+
+    def unlock_when_stuck(self):
+        """Clique can lock itself: where signers have sealed beside each other on several branches of the same weight, each
+        waits for the others. Whoever operates one sets the heads back, and so is done here."""
+        seen, since = 0, time.monotonic()
+        while not self.stopping.wait(1):
+            try:
+                present = [s for i, s in enumerate(self.signers) if i not in self.away and s.process.poll() is None]
+                height = max(s.block_number() for s in present)
+                if height != seen:
+                    seen, since = height, time.monotonic()
+                elif time.monotonic() - since > STUCK:
+                    for signer in present:
+                        signer.rpc("debug_setHead", hex(max(height - 3, 0)))
+                    seen, since = 0, time.monotonic()
+            except (OSError, ValueError, RpcError, http.client.HTTPException):
+                pass  # one is being stopped or started
 
     def restart(self, i):
         """One that was stopped is there again, and has what the others have."""
@@ -254,10 +277,12 @@ class Consortium:
         signer.rpc("miner_start")
 
     def cut_off(self, i):
+        self.away.add(i)
         self.switch.plug(i, False)
 
     def join(self, i):
         self.switch.plug(i, True)
+        self.away.discard(i)
 
     def agree(self):
         """All have the same chain up to the lowest of their heads; returns its number, or None."""
@@ -273,6 +298,9 @@ class Consortium:
         return "".join((s.folder / "log").read_text()[-1500:] for s in self.signers if (s.folder / "log").exists())
 
     def close(self):
+        self.stopping.set()
+        if self.watch.is_alive():
+            self.watch.join(PATIENCE)
         for signer in self.signers:
             signer.close()
         self.switch.remove()
