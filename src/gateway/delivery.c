@@ -46,7 +46,7 @@ static void drop_superseded(DeliveryQueue *q, const Notice *n, DeliveryDroppedFn
         }
 }
 
-/* The lowest priority goes, the oldest of it; never the one that is with the worker. */
+/* The lowest priority goes, the oldest of it, be it the newest notice of all; never the one that is with the worker. */
 static void shed(DeliveryQueue *q, DeliveryDroppedFn fn, void *userdata) {
         size_t victim = first_waiting(q);
 
@@ -56,10 +56,11 @@ static void shed(DeliveryQueue *q, DeliveryDroppedFn fn, void *userdata) {
         give_up(q, victim, "too many wait", fn, userdata);
 }
 
+/* One more than the maximum: the new one is there when it is decided which one goes. */
 static int make_room(DeliveryQueue *q, size_t max) {
         if (q->count < q->room)
                 return 0;
-        size_t room = MIN(max, q->room * 2 + 16);
+        size_t room = MIN(max + 1, q->room * 2 + 16);
         Delivery **items = reallocarray((void *) q->items, room, sizeof(Delivery *));
         if (!items)
                 return -ENOMEM;
@@ -72,8 +73,6 @@ int delivery_queue_add(DeliveryQueue *q, const Notice *n, size_t max, int64_t no
                 void *userdata) {
         if (n->count > 0)
                 drop_superseded(q, n, fn, userdata);
-        if (q->count == max)
-                shed(q, fn, userdata);
         if (make_room(q, max) < 0)
                 return -ENOMEM;
         Delivery *d = malloc(sizeof *d + n->count * sizeof d->alerts[0]);
@@ -86,6 +85,8 @@ int delivery_queue_add(DeliveryQueue *q, const Notice *n, size_t max, int64_t no
                 memcpy(d->alerts, n->alerts, n->count * sizeof d->alerts[0]);
         d->notice.alerts = d->alerts;
         q->items[q->count++] = d;
+        if (q->count > max)
+                shed(q, fn, userdata);
         return 0;
 }
 

@@ -12,7 +12,7 @@ typedef struct Delivery {
 
 typedef struct DeliveryQueue {
         Delivery **items;
-        size_t count, room; /* room: at most RECEIVER_QUEUE_MAX */
+        size_t count, room; /* room: at most one more than RECEIVER_QUEUE_MAX */
         bool in_flight;     /* the first is with the worker: it stays */
 } DeliveryQueue;
 
@@ -21,7 +21,8 @@ typedef void (*DeliveryDroppedFn)(void *userdata, const Delivery *d, const char 
 
 void delivery_queue_done(DeliveryQueue *q);
 /* Copies the notice to the end. What it makes superfluous is given up: notices of its alert that wait, where the alert is
- * resolved; an earlier repetition; the oldest of the lowest priority, where the queue is full. -ENOMEM. */
+ * resolved; an earlier repetition; where the queue is full the oldest of the lowest priority, which may be the new one.
+ * -ENOMEM. */
 int delivery_queue_add(DeliveryQueue *q, const Notice *n, size_t max, int64_t now_us, DeliveryDroppedFn fn,
                 void *userdata) _must_check_;
 /* Gives up what is older than expire_us and not of high priority. */

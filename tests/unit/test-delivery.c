@@ -105,6 +105,23 @@ static void beyond_the_limit_the_oldest_of_the_lowest_priority_goes(void **state
         delivery_queue_done(&q);
 }
 
+static void beyond_the_limit_nothing_makes_way_for_what_is_lower(void **state) {
+        DeliveryQueue q = { 0 };
+        Dropped dropped = { 0 };
+
+        for (size_t i = 0; i < MAX; i++)
+                add(&q, (const char *const[]){ "a", "b", "c", "d" }[i], TRANSITION_RAISED, PRIORITY_HIGH, 0,
+                                &dropped);
+        add(&q, "e", TRANSITION_RAISED, PRIORITY_TECHNICAL, 0, &dropped);
+        expect_keys(&q, (const char *const[]){ "a:raised", "b:raised", "c:raised", "d:raised", NULL });
+        assert_int_equal(dropped.count, 1);
+        assert_string_equal(dropped.key, "e:raised");
+        assert_string_equal(dropped.why, "too many wait");
+        add(&q, "f", TRANSITION_RAISED, PRIORITY_HIGH, 0, &dropped);
+        expect_keys(&q, (const char *const[]){ "b:raised", "c:raised", "d:raised", "f:raised", NULL });
+        delivery_queue_done(&q);
+}
+
 static void what_is_too_old_is_given_up_but_not_what_is_high(void **state) {
         DeliveryQueue q = { 0 };
         Dropped dropped = { 0 };
@@ -159,6 +176,7 @@ int main(void) {
                 cmocka_unit_test(the_end_of_an_alert_replaces_what_waits_of_it),
                 cmocka_unit_test(a_repetition_replaces_the_one_before),
                 cmocka_unit_test(beyond_the_limit_the_oldest_of_the_lowest_priority_goes),
+                cmocka_unit_test(beyond_the_limit_nothing_makes_way_for_what_is_lower),
                 cmocka_unit_test(what_is_too_old_is_given_up_but_not_what_is_high),
                 cmocka_unit_test(a_notice_that_is_refused_lets_others_go_first),
         };
