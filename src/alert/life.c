@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/sha256.h"
+#include "base/utf8.h"
 
 /* --- identity --- */
 
@@ -129,23 +130,12 @@ int alert_begin(AlertManager *m, AlertEvent *e, const char *rule, const Stamp *a
 
 /* --- transitions --- */
 
-/* As much as fits, never half a character (continuation bytes are 10xxxxxx). */
-static void copy_text(const char *text, char *ret, size_t size) {
-        size_t n = strnlen(text, size);
-
-        if (n == size)
-                for (n--; n > 0 && (text[n] & 0xC0) == 0x80;)
-                        n--;
-        memcpy(ret, text, n);
-        ret[n] = '\0';
-}
-
 static void tell(AlertManager *m, Alert *a, AlertTransition t, AlertState state, int64_t wall_us,
                 const char *note) {
         a->event.transition = t;
         a->event.state = state;
         a->event.time_us = wall_us;
-        copy_text(note, a->event.note, sizeof a->event.note);
+        utf8_copy(note, a->event.note, sizeof a->event.note);
         m->fn(m->userdata, &a->event);
 }
 
@@ -200,7 +190,7 @@ static void end(AlertManager *m, Alert *a, int64_t wall_us) {
 
 void alert_acknowledge(AlertManager *m, Alert *a, const char *who, const char *note, const Stamp *now) {
         a->acknowledged_mono_us = now->mono_us;
-        copy_text(who, a->event.who, sizeof a->event.who);
+        utf8_copy(who, a->event.who, sizeof a->event.who);
         tell(m, a, TRANSITION_ACKNOWLEDGED, ALERT_ACKNOWLEDGED, now->wall_us, note);
         if (a->event.ended_us != TIME_NONE)
                 alert_resolve(m, a, now->wall_us, "");

@@ -11,6 +11,7 @@
 #include "anchor/state_file.h"
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 
 typedef enum Activity { IDLE, ASKING, ANCHORING } Activity;
 typedef enum Waiting { WAITING_NOT, WAITING_RETRY, WAITING_POLL } Waiting;
@@ -69,7 +70,7 @@ static void wait_no_more(Outbox *o) {
 
 static void set_reason(Outbox *o, OutboxHealth health, const char *reason) {
         o->status.health = health;
-        (void) snprintf(o->status.reason, sizeof o->status.reason, "%s", reason);
+        utf8_copy(reason, o->status.reason, sizeof o->status.reason);
 }
 
 /* Tried again later: after the longest wait where only an operator can help. */

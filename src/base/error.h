@@ -9,7 +9,7 @@
 enum { ERROR_MESSAGE_MAX = 768 };
 
 typedef struct Error {
-        char message[ERROR_MESSAGE_MAX]; /* "file:line:column: what is wrong, what was expected" */
+        char message[ERROR_MESSAGE_MAX]; /* "file:line:column: what is wrong, what was expected", UTF-8 */
 } Error;
 
 /* Both return code, so that callers can `return error_set(e, -EINVAL, ...)`. */

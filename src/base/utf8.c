@@ -41,3 +41,20 @@ bool utf8_is_valid(Bytes text) {
         }
         return true;
 }
+
+void utf8_copy(const char *text, char *ret, size_t size) {
+        const size_t len = strlen(text);
+        size_t at = 0; /* of both: what is replaced is a byte for a byte */
+
+        while (at < len) {
+                size_t n = utf8_length(BYTES(text + at, len - at));
+                if (MAX(n, (size_t) 1) >= size - at)
+                        break;
+                if (n > 0)
+                        memmove(ret + at, text + at, n);
+                else
+                        ret[at] = '?';
+                at += MAX(n, (size_t) 1);
+        }
+        ret[at] = '\0';
+}

@@ -144,7 +144,8 @@ static void on_changed(void *userdata, Outbox *o) {
         Chain *c = userdata;
         Gateway *g = c->owner->gateway;
         const OutboxStatus *s = outbox_status(o);
-        char unreachable[ALERT_NAME_MAX], contradicted[ALERT_NAME_MAX], summary[ALERT_SUMMARY_MAX];
+        char unreachable[ALERT_NAME_MAX], contradicted[ALERT_NAME_MAX],
+                        summary[NAME_MAX_LENGTH + sizeof s->reason];
         Stamp now = gateway_now(g);
 
         if (c->owner->closing)
@@ -155,7 +156,7 @@ static void on_changed(void *userdata, Outbox *o) {
         c->health = s->health;
         (void) snprintf(unreachable, sizeof unreachable, "ChainUnreachable:%.40s", c->config->name);
         (void) snprintf(contradicted, sizeof contradicted, "ChainContradicted:%.40s", c->config->name);
-        (void) snprintf(summary, sizeof summary, "%.63s: %.160s", c->config->name, s->reason);
+        (void) snprintf(summary, sizeof summary, "%s: %s", c->config->name, s->reason);
         if (s->health == OUTBOX_UNREACHABLE)
                 (void) alert_manager_raise(g->alerts, unreachable, summary, &now);
         else if (s->health == OUTBOX_CONTRADICTED)

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "base/utf8.h"
 #include "gateway/delivery.h"
 #include "gateway/internal.h"
 #include "gateway/log.h"
@@ -71,24 +72,36 @@ static void alert_name(const Receiver *r, char ret[static ALERT_NAME_MAX]) {
         (void) snprintf(ret, ALERT_NAME_MAX, "ReceiverFailed:%.40s", r->config->name);
 }
 
-static void failed(Receiver *r, int result, const json_t *reply) {
-        Gateway *g = r->owner->gateway;
+/* What the plugin or its worker says of a failure. */
+static const char *error_of(int result, const json_t *reply) {
         const char *text = reply ? json_string_value(json_object_get(reply, "error")) : NULL;
-        char alert[ALERT_NAME_MAX];
-        Stamp now = gateway_now(g);
 
+        return text ? text : strerror(-result);
+}
+
+/* The first notice stays, or lets others go first where it is refused. */
+static void put_off(Receiver *r, int result, const char *why) {
         int64_t shortest = result == -EINVAL ? REFUSED_MIN_US : RETRY_MIN_US;
+        Stamp now = gateway_now(r->owner->gateway);
 
         if (result == -EINVAL)
                 delivery_queue_step_back(&r->queue);
         r->failed++;
         r->backoff_us = MIN(MAX(r->backoff_us * 2, shortest), (int64_t) RETRY_MAX_US);
         r->retry_us = now.mono_us + r->backoff_us;
-        (void) snprintf(r->reason, sizeof r->reason, "%s", text ? text : strerror(-result));
+        utf8_copy(why, r->reason, sizeof r->reason);
         log_message(LOG_WARNING,
                         LOG_FIELDS({ "EVENT", "delivery" }, { "RECEIVER", r->config->name },
                                         { "STATE", "failed" }),
                         "%s: a notice could not be delivered, trying again: %s", r->config->name, r->reason);
+}
+
+static void failed(Receiver *r, int result, const char *why) {
+        Gateway *g = r->owner->gateway;
+        char alert[ALERT_NAME_MAX];
+        Stamp now = gateway_now(g);
+
+        put_off(r, result, why);
         alert_name(r, alert);
         (void) alert_manager_raise(g->alerts, alert, "Alerts can't be delivered to a receiver", &now);
 }
@@ -120,7 +133,7 @@ static void on_delivered(void *userdata, Worker *w, int result, const json_t *re
         if (r->owner->closing)
                 return;
         if (result < 0) {
-                failed(r, result, reply);
+                failed(r, result, error_of(result, reply));
                 return;
         }
         succeeded(r);
@@ -142,14 +155,13 @@ static bool has_notice(const Receiver *r) {
 
 static void on_refreshed(void *userdata, Worker *w, int result, const json_t *reply) {
         Receiver *r = userdata;
-        const char *text = reply ? json_string_value(json_object_get(reply, "error")) : NULL;
         (void) w;
 
         r->refreshing = false;
         if (r->owner->closing)
                 return;
         if (result < 0) {
-                (void) snprintf(r->reason, sizeof r->reason, "%s", text ? text : strerror(-result));
+                utf8_copy(error_of(result, reply), r->reason, sizeof r->reason);
                 log_warning("%s: what is active could not be told anew: %s", r->config->name, r->reason);
         }
         if (result < 0 || has_notice(r))
@@ -179,10 +191,13 @@ static void send_refresh(Receiver *r) {
 static void send_notice(Receiver *r) {
         json_t *notice = notice_to_json(r->owner->gateway, &r->queue.items[0]->notice);
         json_t *args = notice ? json_pack("{s:o}", "notice", notice) : NULL;
-        int k = args ? worker_call(r->worker, "deliver", args, on_delivered, r) : -ENOMEM;
+        /* what can't be written must not keep what is behind it waiting; this may be within an alert: no other is raised */
+        int k = args ? worker_call(r->worker, "deliver", args, on_delivered, r) : -EINVAL;
 
         json_decref(args);
         r->queue.in_flight = k == 0;
+        if (k < 0)
+                put_off(r, k, args ? strerror(-k) : "the notice can't be written as JSON");
 }
 
 static void send_next(Receiver *r) {
@@ -265,7 +280,7 @@ static void on_state(void *userdata, Worker *w, WorkerState state, const char *r
                 return;
         }
         if (reason && *reason) {
-                (void) snprintf(r->reason, sizeof r->reason, "%s", reason);
+                utf8_copy(reason, r->reason, sizeof r->reason);
                 log_message(LOG_WARNING, LOG_FIELDS({ "EVENT", "worker" }, { "RECEIVER", r->config->name }),
                                 "%s: worker: %s", r->config->name, reason);
         }
@@ -283,7 +298,7 @@ static void on_said(void *userdata, Worker *w, const json_t *said) {
         Receiver *r = userdata;
         Gateway *g = r->owner->gateway;
         const char *alert, *by, *note = "";
-        char who[ALERT_WHO_MAX];
+        char who[32 + ALERT_WHO_MAX]; /* the manager cuts it */
         Stamp now = gateway_now(g);
         (void) w;
 

@@ -1,5 +1,7 @@
 #include "model/summary.h"
 
+#include "base/utf8.h"
+
 /* Never half a character: continuation bytes are 10xxxxxx. */
 void summary_append(SummaryText *s, Bytes text) {
         size_t n = s->full ? 0 : MIN(text.len, ALERT_SUMMARY_MAX - 1 - s->used);
@@ -19,8 +21,5 @@ void summary_end(SummaryText *s) {
 }
 
 void summary_copy(const char *text, char ret[static ALERT_SUMMARY_MAX]) {
-        SummaryText s = summary_begin(ret);
-
-        summary_append(&s, BYTES_STRING(text));
-        summary_end(&s);
+        utf8_copy(text, ret, ALERT_SUMMARY_MAX);
 }

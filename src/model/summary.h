@@ -17,5 +17,5 @@ static inline SummaryText summary_begin(char ret[static ALERT_SUMMARY_MAX]) {
 void summary_append(SummaryText *s, Bytes text);
 void summary_end(SummaryText *s);
 
-/* A finished text. */
+/* A finished text, which may have been cut already or be no UTF-8: see utf8_copy(). */
 void summary_copy(const char *text, char ret[static ALERT_SUMMARY_MAX]);

@@ -12,7 +12,9 @@
 #include "base/cbor.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/error.h"
 #include "base/sha256.h"
+#include "base/utf8.h"
 #include "base/yaml.h"
 
 typedef struct Sensor {
@@ -216,6 +218,55 @@ static void sha256_of_every_length(void **state) {
         }
 }
 
+static void texts_are_cut_between_characters(void **state) {
+        static const struct {
+                const char *text;
+                size_t size;
+                const char *copy;
+        } cases[] = {
+                { "", 1, "" },
+                { "abc", 1, "" },
+                { "abc", 3, "ab" },
+                { "abc", 4, "abc" },
+                { "a\u00e9\u20ac", 2, "a" },
+                { "a\u00e9\u20ac", 3, "a" },
+                { "a\u00e9\u20ac", 4, "a\u00e9" },
+                { "a\u00e9\u20ac", 6, "a\u00e9" },
+                { "a\u00e9\u20ac", 7, "a\u00e9\u20ac" },
+                { "a\xc3", 8, "a?" }, /* cut before */
+                { "\xff\xc3(\u00e9\xe2\x82", 16, "\?\?(\u00e9\?\?" },
+                { "\xff\xfe", 2, "?" },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                char copy[16], same[16];
+                utf8_copy(cases[i].text, copy, cases[i].size);
+                assert_string_equal(copy, cases[i].copy);
+                (void) snprintf(same, sizeof same, "%s", cases[i].text);
+                utf8_copy(same, same, cases[i].size);
+                assert_string_equal(same, cases[i].copy);
+        }
+}
+
+static void what_errors_quote_may_be_cut(void **state) {
+        char text[ERROR_MESSAGE_MAX * 2];
+        Error e;
+
+        assert_int_equal(error_set(&e, -EINVAL, "'%.2s'", "a\u00e9"), -EINVAL);
+        assert_string_equal(e.message, "'a?'");
+        (void) error_at(&e, -EINVAL, "file", 1, 2, "'%.1s'", "\u00e9");
+        assert_string_equal(e.message, "file:1:2: '?'");
+        (void) error_prefix(&e, -EINVAL, "%.1s", "\u00e9");
+        assert_string_equal(e.message, "?: file:1:2: '?'");
+        for (size_t begin = 0; begin < 2; begin++) {
+                memset(text, 'a', begin);
+                for (size_t i = begin; i + 2 < sizeof text; i += 2)
+                        memcpy(text + i, "\u00e9", 3);
+                (void) error_set(&e, -EINVAL, "%s", text);
+                assert_true(utf8_is_valid(BYTES_STRING(e.message)));
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(sha256_of_every_length),
@@ -223,6 +274,8 @@ int main(void) {
                 cmocka_unit_test(yaml_mistakes_have_a_place),
                 cmocka_unit_test(cbor_numbers_are_the_shortest),
                 cmocka_unit_test(cbor_reader_refuses_lies),
+                cmocka_unit_test(texts_are_cut_between_characters),
+                cmocka_unit_test(what_errors_quote_may_be_cut),
                 cmocka_unit_test(times_of_iso_8601),
                 cmocka_unit_test(durations),
                 cmocka_unit_test(secrets_that_others_can_read_are_refused),
