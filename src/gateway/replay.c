@@ -244,7 +244,8 @@ static void visit(Replay *p) {
 
         for (size_t i = 0; i < ELEMENTS(p->last_subject); i++)
                 p->last_subject[i] = SUBJECT_NONE;
-        p->horizon_us = MIN(MAX(rule_set_horizon(p->gateway->config->rules), REPLAY_MIN_US), REPLAY_MAX_US);
+        /* however long: REPLAY_ENTRIES_MAX is what keeps a start short */
+        p->horizon_us = MAX(rule_set_horizon(p->gateway->config->rules), REPLAY_MIN_US);
         p->counts_from_us = p->recorded_us - p->horizon_us + rule_set_warmup(p->gateway->config->rules);
         int r = ledger_head(p->gateway->ledger, &head);
         if (r == 0) {

@@ -11,7 +11,6 @@ enum {
                         4000000, /* some ten seconds; a warning says where windows stay short because of it */
 };
 #define REPLAY_MIN_US (300 * USEC_PER_SEC)
-#define REPLAY_MAX_US (INT64_C(86400) * USEC_PER_SEC)
 
 /* The newest readings' identities go to the validator. */
 void replay_identities(Gateway *g);
