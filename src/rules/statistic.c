@@ -4,7 +4,7 @@
 
 #define UNKNOWN ((double) NAN)
 
-/* After five lengths a value counts less than a hundredth in the weighted mean (e^-5). */
+/* After eight lengths a value counts less than half a thousandth in the weighted mean (e^-8). */
 enum { EWMA_REACH = 8 };
 
 static const Statistic statistics[] = {

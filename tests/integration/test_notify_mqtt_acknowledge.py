@@ -211,6 +211,20 @@ def test_an_alert_is_acknowledged_over_mqtt_for_good(gateway, broker, listener, 
     assert acknowledged() == [("acknowledged", "ward:anna")]
 
 
+def test_a_long_name_is_cut_between_characters(gateway, broker, listener, keys):
+    """RECEIVER:NAME is at most 63 bytes: with "ward:" in front the last character of the name has no room."""
+    person = Person("a" + "é" * 31)
+    keys.write_text(person.line())
+    gateway.config["receivers"][0]["config"]["acknowledge"] = {"keys_file": str(keys)}
+    gateway.start()
+    gateway.wait_connected()
+    broker.publish("ward/d1/senml", [senml("spo2", 85, time.time())])
+    raised = listener.expect("the alert", lambda m: m.get("rule") == "SpO2Low" and m["state"] == "active")
+    publish(broker, person.acknowledge(raised["id"]))
+    told = listener.expect("everybody is told", lambda m: m.get("transition") == "acknowledged" and "key" in m)
+    assert told["who"] == "ward:a" + "é" * 28
+
+
 def test_what_the_broker_forgot_is_shown_again_by_the_daemon(gateway, broker, listener):
     gateway.start()
     gateway.wait_connected()
