@@ -154,8 +154,10 @@ static int parse_age(Parser *p, const Function *f, Type *ret) {
         r = parser_accept(p, TOKEN_CLOSE, "')'");
         if (r < 0)
                 return r;
-        if (p->program->age == 0)
+        if (p->program->age == 0) {
                 p->program->age = name + 1;
+                p->program->age_op = p->program->count;
+        }
         *ret = TYPE_NUMBER;
         r = parser_emit(p, &(Op){ .code = OP_AGE, .vital = v->id, .number = (double) NAN }, 1);
         if (r == 0)

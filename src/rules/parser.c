@@ -260,7 +260,8 @@ static int note_age(Parser *p, const Operands *o) {
                 return parser_fail(p, number == right ? o->right : o->left);
         }
         age->number = number->number;
-        x->age = 0;
+        if (age == &x->ops[x->age_op]) /* else one before it is not compared */
+                x->age = 0;
         return 0;
 }
 

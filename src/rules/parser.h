@@ -13,8 +13,9 @@ typedef struct Program {
         size_t count;
         unsigned stack;
         size_t value; /* one more than the op's place; 0: none yet */
-        size_t age;   /* one more than the place in the text of an age() that is not compared yet; 0: none */
-        bool vital;   /* names one */
+        size_t age; /* one more than the place in the text of the first age() that is not compared yet; 0: none */
+        size_t age_op; /* that age() */
+        bool vital;    /* names one */
 } Program;
 
 typedef struct Parser {
