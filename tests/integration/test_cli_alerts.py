@@ -85,6 +85,7 @@ def test_the_history_tells_of_the_whole_life(ward, broker):
     assert (kept["id"], kept["state"], kept["who"]) == (alert["id"], "acknowledged", WHO)
     broker.publish("ward/d1/senml", [senml("spo2", 98, time.time())])
     wait_for("it ends", lambda: not alerts(ward))
+    recorded(ward, "resolved")  # over is it a moment before that is in the ledger
     life = wait_for("its deliveries are recorded", lambda: [h for h in [history(ward)] if sum(
         r["transition"] == "delivered" for r in h) >= 2])[0]
     assert {r["id"] for r in life} == {alert["id"]}
@@ -126,7 +127,7 @@ def test_of_what_is_silenced_nobody_is_told(ward, broker):
 
 
 def test_a_silence_ends_by_itself(ward, broker):
-    ward.cli("silence", "--for", "1500ms", "--why", "cable", "--label", "Bed 1")
+    ward.cli("silence", "--for", "5s", "--why", "cable", "--label", "Bed 1")
     assert len(rows(ward.cli("silences", "--json"))) == 1
     wait_for("it is over", lambda: not rows(ward.cli("silences", "--json")))
     wait_sealed(ward, "SILENCE", 2)
