@@ -234,7 +234,8 @@ static int restore_alert(void *userdata, const char *key, Bytes value) {
                 return r;
         if (event.state == ALERT_RESOLVED && tell_resolved(g, &event, &reader) < 0)
                 log_warning("alert %s: who waits for its end can't be found out", event.id);
-        r = dispatch_restore(g->dispatch, &event, memory, now);
+        const Stamp kept = { .wall_us = now->mono_us + offset_us, .mono_us = now->mono_us };
+        r = dispatch_restore(g->dispatch, &event, memory, &kept);
         if (r < 0)
                 log_warning("alert %s: who was told of it can't be found out: %s", event.id, strerror(-r));
         if (event.state == ALERT_RESOLVED) {

@@ -1,4 +1,5 @@
-/* Rules that look back for long: a restart is not noticed for them either, nor for others beside them. */
+/* A restart is not noticed: by rules that look back for long, by others beside them, by steps of routes after the clock
+ * was set. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -15,14 +16,14 @@ static const char config[] = "ledger: {block_age: 10m, block_entries: 65536}\n"
                              "validation: {slow_store: 60s}\n"
                              "receivers:\n"
                              "- {name: nurses, plugin: none, min_priority: technical, config: {}}\n"
-                             "alerts: {repeat: 0s}\n";
+                             "alerts: {repeat: 0s}\n"
+                             "routes: [{steps: [{notify: [nurses]}, {after: 10m, notify: [nurses]}]}]\n";
 
-static const char rules[] =
-                "groups:\n"
-                "- name: long\n"
-                "  rules:\n"
-                "  - {alert: Cluster, expr: 'count(temp > 38 by ward, 36h) >= 3'}\n"
-                "  - {alert: SpO2Low, expr: spo2 < 90, for: 1m}\n";
+static const char rules[] = "groups:\n"
+                            "- name: long\n"
+                            "  rules:\n"
+                            "  - {alert: Cluster, expr: 'count(temp > 38 by ward, 36h) >= 3'}\n"
+                            "  - {alert: SpO2Low, expr: spo2 < 90, for: 1m}\n";
 
 static void make(World *w, int64_t end_us) {
         *w = (World){ .seed = 1, .config = config, .rules = rules, .begin_us = BEGIN, .end_us = end_us };
@@ -51,6 +52,14 @@ static size_t lives(const Book *b, const char *rule, AlertRow *ret, size_t max) 
                         assert_true(n < max);
                         ret[n++] = b->alerts[i];
                 }
+        return n;
+}
+
+static size_t count(const Book *b, const char *rule, AlertTransition t) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < b->alert_count; i++)
+                n += strcmp(b->alerts[i].rule, rule) == 0 && b->alerts[i].transition == t;
         return n;
 }
 
@@ -113,10 +122,34 @@ static void what_was_counted_counts_for_as_long_as_the_rule_says(void **state) {
         world_done(&w);
 }
 
+static void a_step_is_taken_by_the_clock_that_nobody_sets(void **state) {
+        static const int64_t by_us[] = { 3 * HOUR, -3 * HOUR };
+        const int64_t low_us = BEGIN + MINUTE, raised_us = low_us + MINUTE;
+
+        for (size_t i = 0; i < ELEMENTS(by_us); i++)
+                for (int64_t after_us = 9 * MINUTE; after_us <= 11 * MINUTE; after_us += 2 * MINUTE) {
+                        World w;
+                        Book b;
+
+                        make(&w, raised_us + after_us);
+                        for (int64_t at_us = BEGIN; at_us < w.end_us; at_us += 5 * SECOND)
+                                add(&w, 0, at_us, "spo2", "%", at_us < low_us ? 97 : 85);
+                        world_sort(&w);
+                        w.steps[w.step_count++] =
+                                        (SimStep){ .at_us = raised_us + MINUTE, .by_us = by_us[i] };
+                        live(&w, KILL_TICK, raised_us + 5 * MINUTE, &b);
+                        assert_int_equal(count(&b, "SpO2Low", TRANSITION_RAISED), 1);
+                        assert_int_equal(count(&b, "SpO2Low", TRANSITION_ESCALATED), after_us > 10 * MINUTE);
+                        book_done(&b);
+                        world_done(&w);
+                }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_is_pending_goes_on),
                 cmocka_unit_test(what_was_counted_counts_for_as_long_as_the_rule_says),
+                cmocka_unit_test(a_step_is_taken_by_the_clock_that_nobody_sets),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
