@@ -110,7 +110,7 @@ static void is_unknown(AlertManager *m, Alert *a, const Stamp *at) {
 
 /* Replayed, and on record since before the alert was raised: it tells nothing but what its rule is. */
 static bool is_from_before(const AlertManager *m, const Alert *a, const RuleOutcome *o) {
-        return alert_is_told(a) && alert_on_record(m, o->mono_us) && o->mono_us < a->raised_mono_us;
+        return alert_is_told(a) && alert_on_record(m, o->mono_us) && o->mono_us < a->event.raised_mono_us;
 }
 
 int alert_manager_outcome(AlertManager *m, const RuleOutcome *o, const AlertRule *rule, const Stamp *now) {

@@ -65,11 +65,10 @@ void alert_manager_tick(AlertManager *m, const Stamp *now);
 int64_t alert_manager_deadline(const AlertManager *m); /* monotonic us; INT64_MAX: never */
 
 /* Over a restart: an active, latched or acknowledged alert as the store kept it, its last event of those that change it.
- * No event is made. raised_us and time_us are wall time, offset_us is what to subtract for monotonic time; an acknowledged
- * one is raised again `reraise_after` after its time_us. rule: as in force now, NULL where there is none any more.
+ * No event is made. Its monotonic times are those of now's boot, whatever the wall clock has been set to since; an
+ * acknowledged one is raised again `reraise_after` after that. rule: as in force now, NULL where there is none any more.
  * -EINVAL, -ENOSPC, -EEXIST, -ENOMEM. */
-int alert_manager_restore(AlertManager *m, const AlertEvent *event, const AlertRule *rule,
-                int64_t offset_us) _must_check_;
+int alert_manager_restore(AlertManager *m, const AlertEvent *event, const AlertRule *rule) _must_check_;
 /* Then the readings of the last while are replayed between these two. What they did to alerts up to recorded_us (the
  * monotonic time of the newest recorded entry) is on record and not told again: only what was pending and which
  * `keep_firing_for` was running is found out. What runs out later, also while nobody watched, is told with its time.

@@ -92,8 +92,7 @@ int dispatch_save(const Dispatch *d, const char *alert, CborWriter *w) _must_che
 /* The alert as the store kept it, with what dispatch_save() wrote (may be empty: then nobody knows of it). With the next
  * tick those who knew are told once more of its last transition, with the same key (the end may have come before they
  * were), and steps whose time has come meanwhile are taken. What waited for a group or a digest is told anew. One that is
- * resolved is told to those who knew, and forgotten. now: its wall time is by the clock that the alert's times are of, which
- * may have been set since. -EBADMSG: nobody knows of it, but it is followed; -EINVAL, -EEXIST,
+ * resolved is told to those who knew, and forgotten. -EBADMSG: nobody knows of it, but it is followed; -EINVAL, -EEXIST,
  * -ENOSPC, -ENOMEM: it is not. */
 int dispatch_restore(Dispatch *d, const AlertEvent *e, Bytes memory, const Stamp *now) _must_check_;
 

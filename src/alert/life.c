@@ -147,7 +147,7 @@ void alert_drop(AlertManager *m, Alert *a) {
 }
 
 static void raise_as(AlertManager *m, Alert *a, AlertTransition t, const Stamp *at) {
-        a->raised_mono_us = at->mono_us;
+        a->event.raised_mono_us = at->mono_us;
         a->latched = false;
         a->event.raised_us = at->wall_us;
         a->event.ended_us = TIME_NONE;
@@ -189,7 +189,7 @@ static void end(AlertManager *m, Alert *a, int64_t wall_us) {
 }
 
 void alert_acknowledge(AlertManager *m, Alert *a, const char *who, const char *note, const Stamp *now) {
-        a->acknowledged_mono_us = now->mono_us;
+        a->event.acknowledged_mono_us = now->mono_us;
         utf8_copy(who, a->event.who, sizeof a->event.who);
         tell(m, a, TRANSITION_ACKNOWLEDGED, ALERT_ACKNOWLEDGED, now->wall_us, note);
         if (a->event.ended_us != TIME_NONE)
@@ -224,9 +224,9 @@ void alert_schedule(AlertManager *m, Alert *a, int64_t due_us, const Stamp *at) 
 
 void alert_hold(AlertManager *m, Alert *a, const Stamp *at) {
         if (a->event.state == ALERT_ACKNOWLEDGED && a->reraise_us > 0)
-                alert_schedule(m, a, a->acknowledged_mono_us + a->reraise_us, at);
+                alert_schedule(m, a, a->event.acknowledged_mono_us + a->reraise_us, at);
         else if (a->event.state == ALERT_ACTIVE && a->latched)
-                alert_schedule(m, a, a->raised_mono_us + ALERT_RERAISE_PAUSE_US, at);
+                alert_schedule(m, a, a->event.raised_mono_us + ALERT_RERAISE_PAUSE_US, at);
         else
                 heap_remove(&m->timers, &a->timer);
 }

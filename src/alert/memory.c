@@ -155,7 +155,7 @@ int dispatch_restore(Dispatch *d, const AlertEvent *e, Bytes memory, const Stamp
         if (r < 0)
                 return r;
         t->route = routing_find(d->routing, e, told_subject(d, e));
-        t->raised_us = dispatch_mono(e->raised_us, now);
+        t->raised_us = e->raised_mono_us != 0 ? e->raised_mono_us : dispatch_mono(e->raised_us, now);
         t->reraised = e->transition == TRANSITION_RERAISED;
         t->repeat_us = escalation_repeat(t, now);
         if (memory.len > 0 && bad == 0)

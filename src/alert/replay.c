@@ -2,11 +2,9 @@
 
 #include "alert/life.h"
 
-int alert_manager_restore(
-                AlertManager *m, const AlertEvent *event, const AlertRule *rule, int64_t offset_us) {
+int alert_manager_restore(AlertManager *m, const AlertEvent *event, const AlertRule *rule) {
         bool acknowledged = event->state == ALERT_ACKNOWLEDGED;
         AlertEvent e = *event;
-        int64_t raised_us, told_us;
         Alert *a;
 
         if ((e.state != ALERT_ACTIVE && !acknowledged) || e.priority > PRIORITY_HIGH ||
@@ -15,9 +13,6 @@ int alert_manager_restore(
                 return -EINVAL;
         if (e.raised_us == TIME_NONE) /* of a ledger that did not keep it: this event is the raise */
                 e.raised_us = e.time_us;
-        if (__builtin_sub_overflow(e.raised_us, offset_us, &raised_us) ||
-                        __builtin_sub_overflow(e.time_us, offset_us, &told_us))
-                return -EINVAL;
         if (m->table.count == ALERTS_MAX)
                 return -ENOSPC;
         if (alert_table_find(&m->table, alert_hash(e.rule, e.subject), e.rule, e.subject))
@@ -25,15 +20,13 @@ int alert_manager_restore(
         int r = alert_add(m, &e, &a);
         if (r < 0)
                 return r;
-        a->raised_mono_us = raised_us;
-        a->acknowledged_mono_us = told_us;
         a->reraise_us = rule ? rule->reraise_us : 0;
         a->latch = rule && rule->latch;
         a->latched = !acknowledged && e.ended_us != TIME_NONE;
         if (acknowledged && e.ended_us != TIME_NONE) {
                 /* the end came between its last two events */
                 a->false_us = e.ended_us;
-                heap_set(&m->timers, &a->timer, told_us);
+                heap_set(&m->timers, &a->timer, e.acknowledged_mono_us);
         }
         return 0;
 }
@@ -43,8 +36,8 @@ void alert_manager_replay_begin(AlertManager *m, int64_t recorded_us) {
         /* the wall clock may have been set back since: what is on record was before */
         for (size_t p = 0; p < PRIORITY_COUNT; p++)
                 for (Alert *a = m->lists[p].oldest; a; a = a->newer) {
-                        a->raised_mono_us = MIN(a->raised_mono_us, recorded_us);
-                        a->acknowledged_mono_us = MIN(a->acknowledged_mono_us, recorded_us);
+                        a->event.raised_mono_us = MIN(a->event.raised_mono_us, recorded_us);
+                        a->event.acknowledged_mono_us = MIN(a->event.acknowledged_mono_us, recorded_us);
                 }
 }
 
@@ -55,7 +48,7 @@ static void hold_acknowledged(AlertManager *m) {
                         if (a->event.state == ALERT_ACKNOWLEDGED && a->reraise_us > 0 &&
                                         a->timer.place == 0 && a->event.ended_us == TIME_NONE)
                                 heap_set(&m->timers, &a->timer,
-                                                MAX(a->acknowledged_mono_us + a->reraise_us,
+                                                MAX(a->event.acknowledged_mono_us + a->reraise_us,
                                                                 m->recorded_us + 1));
 }
 

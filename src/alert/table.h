@@ -7,8 +7,7 @@
 typedef struct Alert {
         AlertEvent event; /* the newest; state: pending, active or acknowledged */
         HeapNode timer; /* runs until what comes next: `for` is over, `keep_firing_for` is, it is raised again */
-        int64_t false_us; /* wall time since when `keep_firing_for` runs, TIME_NONE where it doesn't */
-        int64_t raised_mono_us, acknowledged_mono_us;
+        int64_t false_us;   /* wall time since when `keep_firing_for` runs, TIME_NONE where it doesn't */
         int64_t reraise_us; /* as the rule said last */
         bool latch;         /* likewise */
         bool latched;       /* was told as such since it was raised last */

@@ -115,8 +115,8 @@ int restore_subjects(Gateway *g, Error *e) {
         return r < 0 ? error_set(e, r, "attributes in the ledger can't be read: %s", strerror(-r)) : 0;
 }
 
-/* --- alerts: state "alert/<id>" is sealed CBOR [ALERT body, what the dispatch knows, [receivers that wait]...];
- *     the receivers are kept for a resolved one only --- */
+/* --- alerts: state "alert/<id>" is sealed CBOR [ALERT body, what the dispatch knows, when it was raised, when acknowledged
+ *     (monotonic, of the body's boot), [receivers that wait]...]; the receivers are kept for a resolved one only --- */
 
 static void put_waiting(Gateway *g, const AlertEvent *event, CborWriter *w) {
         const char *names[CONFIG_PLUGINS_MAX];
@@ -146,9 +146,11 @@ void restore_save_alert(Gateway *g, const AlertEvent *event) {
         if (s)
                 memcpy(body.subject, s->name, sizeof body.subject);
         body_put_alert(&p, &body);
-        cbor_put_array(&w, 3);
+        cbor_put_array(&w, 5);
         cbor_put_bytes(&w, BYTES(p.data, p.len));
         cbor_put_bytes(&w, BYTES(m.data, known ? m.len : 0));
+        cbor_put_int(&w, event->raised_mono_us);
+        cbor_put_int(&w, event->acknowledged_mono_us);
         put_waiting(g, event, &w);
         w.overflow |= p.overflow || m.overflow;
         sealed_put(g, key, pipeline_sealing_subject(s), &w);
@@ -172,19 +174,31 @@ static int find_subject(Gateway *g, const char *name, SubjectId *ret) {
         return 0;
 }
 
-/* ret_offset_us: of wall against monotonic time when it was kept, in which its times are; of now after a reboot. */
-static int take_alert(
-                Gateway *g, CborReader *r, AlertEvent *ret, int64_t *ret_offset_us, Bytes *ret_memory) {
+/* Monotonic time as of this boot, where what was kept is of another: by the clock of now, but not to come. */
+static int64_t mono_of(const Gateway *g, int64_t wall_us) {
+        const Stamp *now = &g->clock.now;
+        int64_t age_us;
+
+        if (__builtin_sub_overflow(now->wall_us, wall_us, &age_us) || age_us < 0)
+                age_us = 0;
+        return now->mono_us - age_us;
+}
+
+static int take_alert(Gateway *g, CborReader *r, AlertEvent *ret, Bytes *ret_memory) {
+        int64_t raised_us, acknowledged_us;
         AlertBody body;
         Bytes text;
         size_t n;
 
-        if (cbor_take_array(r, &n) < 0 || n != 3 || cbor_take_bytes(r, &text) < 0 ||
-                        body_get_alert(text, &body) < 0 || cbor_take_bytes(r, ret_memory) < 0)
+        if (cbor_take_array(r, &n) < 0 || n != 5 || cbor_take_bytes(r, &text) < 0 ||
+                        body_get_alert(text, &body) < 0 || cbor_take_bytes(r, ret_memory) < 0 ||
+                        cbor_take_int(r, &raised_us) < 0 || cbor_take_int(r, &acknowledged_us) < 0)
                 return -EBADMSG;
+        bool same = body.when.boot == g->clock.boot;
         *ret = body.event;
-        *ret_offset_us = body.when.boot == g->clock.boot ? body.when.wall_us - body.when.mono_us
-                                                         : g->clock.now.wall_us - g->clock.now.mono_us;
+        ret->raised_mono_us = same ? MIN(raised_us, g->clock.now.mono_us) : mono_of(g, ret->raised_us);
+        ret->acknowledged_mono_us =
+                        same ? MIN(acknowledged_us, g->clock.now.mono_us) : mono_of(g, ret->time_us);
         ret->subject = SUBJECT_NONE;
         return body.subject[0] ? find_subject(g, body.subject, &ret->subject) : 0;
 }
@@ -215,14 +229,13 @@ static int restore_alert(void *userdata, const char *key, Bytes value) {
         char subject[NAME_MAX_LENGTH];
         AlertEvent event;
         Bytes memory;
-        int64_t offset_us = 0;
         size_t len;
         const Stamp *now = &g->clock.now;
 
         int r = sealed_open(g, key, value, plain, &len, subject);
         CborReader reader = cbor_reader(BYTES(plain, r == 0 ? len : 0));
         if (r == 0)
-                r = take_alert(g, &reader, &event, &offset_us, &memory);
+                r = take_alert(g, &reader, &event, &memory);
         if (r == -ENOENT || r == -EBADMSG || r == -ENOSPC) {
                 /* the subject was erased, or nobody's device is left; a start matters more than what is damaged */
                 if (r != -ENOENT)
@@ -234,16 +247,14 @@ static int restore_alert(void *userdata, const char *key, Bytes value) {
                 return r;
         if (event.state == ALERT_RESOLVED && tell_resolved(g, &event, &reader) < 0)
                 log_warning("alert %s: who waits for its end can't be found out", event.id);
-        const Stamp kept = { .wall_us = now->mono_us + offset_us, .mono_us = now->mono_us };
-        r = dispatch_restore(g->dispatch, &event, memory, &kept);
+        r = dispatch_restore(g->dispatch, &event, memory, now);
         if (r < 0)
                 log_warning("alert %s: who was told of it can't be found out: %s", event.id, strerror(-r));
         if (event.state == ALERT_RESOLVED) {
                 restore_save_alert(g, &event);
                 return 0;
         }
-        r = alert_manager_restore(
-                        g->alerts, &event, rule_set_find_alert(g->config->rules, event.rule), offset_us);
+        r = alert_manager_restore(g->alerts, &event, rule_set_find_alert(g->config->rules, event.rule));
         if (r < 0)
                 log_warning("alert %s can't be followed any more: %s", event.id, strerror(-r));
         return 0;

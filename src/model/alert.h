@@ -90,6 +90,9 @@ typedef struct AlertEvent {
         int64_t raised_us; /* when it was raised, or raised again */
         int64_t ended_us;  /* when the condition ended; TIME_NONE while it holds */
         int64_t time_us;   /* of this transition */
+        /* When it was raised and acknowledged last, as monotonic time of this boot: right whatever the wall clock is set to.
+         * Not on record, and 0 where that is read. */
+        int64_t raised_mono_us, acknowledged_mono_us;
         char summary[ALERT_SUMMARY_MAX];
         char labels[ALERT_LABELS_MAX]; /* as AlertRule's */
         char who[ALERT_WHO_MAX]; /* who acknowledged: "uid:1000", "webhook:anna"; kept while acknowledged */

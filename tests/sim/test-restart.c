@@ -63,14 +63,16 @@ static size_t count(const Book *b, const char *rule, AlertTransition t) {
         return n;
 }
 
+/* Its second life ends a minute after the first. */
 static void live(const World *w, KillPoint point, int64_t kill_us, Book *ret) {
         Run r;
 
         run_begin(&r, w);
         r.kills[0] = (Kill){ .at_us = kill_us, .point = point };
-        r.kill_count = 1;
+        r.kills[1] = (Kill){ .at_us = kill_us + MINUTE, .point = point };
+        r.kill_count = 2;
         run_live(&r);
-        assert_int_equal(r.shared->lives, 2);
+        assert_int_equal(r.shared->lives, 3);
         book_read(&r, ret);
         assert_string_equal(ret->failure, "");
         assert_int_equal(ret->bad, 0);

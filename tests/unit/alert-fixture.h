@@ -101,6 +101,16 @@ static inline int acknowledge(Bench *b, const char *id, double at) {
         return alert_manager_acknowledge(b->manager, id, "uid:1000", "on my way", &now);
 }
 
+/* As after a reboot: its times are by a wall clock that is so much ahead of the monotonic one of now. */
+static inline int restore_by(
+                AlertManager *m, const AlertEvent *event, const AlertRule *rule, int64_t offset_us) {
+        AlertEvent e = *event;
+
+        e.raised_mono_us = (e.raised_us == TIME_NONE ? e.time_us : e.raised_us) - offset_us;
+        e.acknowledged_mono_us = e.time_us - offset_us;
+        return alert_manager_restore(m, &e, rule);
+}
+
 /* The only event since the last look. */
 static inline const AlertEvent *event(Bench *b, const char *rule, AlertTransition t, double at) {
         const AlertEvent *e = &b->events[0];

@@ -146,9 +146,7 @@ static void ward_restore(Ward *w, double boot) {
                 for (size_t k = i + 1; k < w->count && newest; k++)
                         newest = strcmp(w->log[k].id, w->log[i].id) != 0;
                 if (newest && w->log[i].state != ALERT_RESOLVED)
-                        assert_int_equal(alert_manager_restore(
-                                                         w->manager, &w->log[i], NULL, stamp(boot).wall_us),
-                                        0);
+                        assert_int_equal(restore_by(w->manager, &w->log[i], NULL, stamp(boot).wall_us), 0);
         }
 }
 

@@ -231,7 +231,7 @@ static void restart(Ward *w, int64_t second) {
         stop(w);
         start(w);
         for (size_t i = 0; i < saved->count; i++)
-                assert_int_equal(alert_manager_restore(w->alerts, &saved->events[i], NULL, WALL), 0);
+                assert_int_equal(alert_manager_restore(w->alerts, &saved->events[i], NULL), 0);
         free(saved);
         alert_manager_replay_begin(w->alerts, stamp(second - 1).mono_us);
         int64_t first = second > REPLAY ? second - REPLAY : 0;
