@@ -1,6 +1,6 @@
 #include "ingest/source.h"
 
-const SourceKind *const source_kinds[SOURCE_KINDS] = { &mqtt_kind };
+const SourceKind *const source_kinds[SOURCE_KINDS] = { &mqtt_kind, &coap_kind };
 
 const char *const source_alert_names[] = { NULL };
 
