@@ -15,9 +15,10 @@ def own_range():
     return range(FIRST, low) if low >= FIRST + 5_000 else None
 
 
-def is_free(port):
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def is_free(port, kind):
+    with socket.socket(type=kind) as s:
+        if kind == socket.SOCK_STREAM:  # else two may have it
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             s.bind(("127.0.0.1", port))
         except OSError:
@@ -25,14 +26,14 @@ def is_free(port):
         return True
 
 
-def free_port():
+def free_port(kind=socket.SOCK_STREAM):
     """One that nobody listens on, and that was not given before by this process."""
     ports = own_range()
     for _ in range(1000 if ports else 0):
         port = random.SystemRandom().choice(ports)
-        if port not in given and is_free(port):
+        if port not in given and is_free(port, kind):
             given.add(port)
             return port
-    with socket.socket() as s:
+    with socket.socket(type=kind) as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]

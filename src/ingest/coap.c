@@ -28,6 +28,11 @@ static const char *const count_names[COAP_COUNTS] = {
         [COUNT_SESSIONS_CLOSED] = "sessions_closed",
         [COUNT_UNANSWERED] = "unanswered",
         [COUNT_KEYS_NOT_READ] = "keys_not_read",
+        [COUNT_NOTIFICATIONS] = "notifications",
+        [COUNT_STALE] = "stale",
+        [COUNT_REGISTRATIONS] = "registrations",
+        [COUNT_SILENCES] = "silences",
+        [COUNT_OBSERVE_ERRORS] = "observe_errors",
 };
 
 int64_t coap_now_us(void) {
@@ -44,6 +49,7 @@ static CoapSource *source_of(const Source *s) {
 static void watch(CoapSource *s) {
         endpoint_watch(s->plain);
         endpoint_watch(s->secure);
+        observer_watch(s->observer);
 }
 
 /* What waited for room goes first. */
@@ -54,7 +60,11 @@ static void read_on(CoapSource *s) {
 }
 
 static void on_batch_closed(Source *source) {
-        outstanding_close_batch(source_of(source));
+        CoapSource *s = source_of(source);
+
+        outstanding_close_batch(s);
+        if (s->observer)
+                observer_close_batch(s->observer);
 }
 
 static void on_pause(Source *source) {
@@ -68,6 +78,8 @@ static void on_acknowledge(Source *source) {
         CoapSource *s = source_of(source);
 
         outstanding_acknowledge(s);
+        if (s->observer)
+                observer_acknowledge(s->observer);
         read_on(s);
 }
 
@@ -76,6 +88,8 @@ static void on_suspend(Source *source) {
 
         s->live = true;
         outstanding_refuse(s);
+        if (s->observer)
+                observer_suspend(s->observer);
         read_on(s);
 }
 
@@ -83,6 +97,8 @@ static void on_resume(Source *source) {
         CoapSource *s = source_of(source);
 
         s->live = false;
+        if (s->observer)
+                observer_resume(s->observer);
         read_on(s);
 }
 
@@ -108,6 +124,8 @@ static void on_devices(Source *source, const SourceDevices *devices) {
                 peers_review(s->secure, old);
         if (keys)
                 psk_table_free(old);
+        if (s->observer)
+                observer_devices(s->observer);
 }
 
 static void count_more(const Source *source, SourceCounterFn each, void *userdata) {
@@ -135,6 +153,7 @@ static Source *source_free(Source *source) {
         CoapSource *s = source_of(source);
         (void) sd_event_source_disable_unref(s->begin);
         outstanding_free_all(s);
+        observer_free(s->observer);
         endpoint_free(s->plain);
         endpoint_free(s->secure);
         rate_table_free(s->device_rate);
@@ -171,6 +190,8 @@ static int open_endpoints(CoapSource *s, Error *e) {
                 r = endpoint_open(s, false, &s->plain, e);
         if (r == 0 && s->options->secure && !s->secure)
                 r = endpoint_open(s, true, &s->secure, e);
+        if (r == 0 && s->options->observe && !s->observer)
+                r = observer_new(s, &s->observer, e);
         return r;
 }
 

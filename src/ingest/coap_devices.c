@@ -8,11 +8,17 @@
 #include "base/file.h"
 #include "model/name_index.h"
 
-enum { PORT_PLAIN = 5683, PORT_SECURE = 5684, KEY_FILE_MAX = 4096, SEGMENT_MAX = 255 /* RFC 7252 5.10 */ };
+enum {
+        PORT_PLAIN = 5683, /* RFC 7252 6.1, 6.2 */
+        PORT_SECURE = 5684,
+        KEY_FILE_MAX = 4096,
+        SEGMENT_MAX = 255, /* RFC 7252 5.10 */
+        OBSERVED_MAX = 512, /* each has a socket */
+};
 
 struct SourceDevices {
         CoapDevice *items;
-        size_t count;
+        size_t count, observed;
         NameIndex ids, identities;
         const MappingSet *maps; /* only while it is read */
 };
@@ -191,6 +197,8 @@ static int add_device(SourceDevices *l, DeviceItem *item, const char *id, const 
         memset(&item->device, 0, sizeof item->device);
         (void) snprintf(d->id, sizeof d->id, "%s", id);
         l->count++;
+        if (d->observed && ++l->observed > OBSERVED_MAX)
+                return yaml_error(node, e, -EINVAL, "more than %d observed devices", OBSERVED_MAX);
         if (name_index_add(&l->ids, d->id, (uint32_t) l->count - 1) < 0)
                 return error_set(e, -ENOMEM, "out of memory");
         if (!d->identity || d->observed)

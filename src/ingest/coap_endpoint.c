@@ -15,6 +15,7 @@ enum {
         EVENTS_MAX = 4,        /* libcoap's socket and timer */
         SESSION_SECONDS = 300, /* longer than EXCHANGE_LIFETIME, which retransmissions are known for */
         RECEIVE_BUFFER = 4 * 1024 * 1024,
+        DATAGRAM_MAX = 1472, /* without DTLS: all that libcoap reads, more than RFC 7252 4.6 asks for */
         RATE_SETS = 1024,
         BURST_SECONDS = 2, /* of what a peer may send at once, as seconds of its rate */
 };
@@ -199,8 +200,13 @@ static int bind_socket(CoapEndpoint *p, Error *e) {
 
         set_address(&address, text, port);
         int r = probe(&address);
-        if (r == 0 && !coap_new_endpoint(p->context, &address, p->secure ? COAP_PROTO_DTLS : COAP_PROTO_UDP))
-                r = -EIO;
+        if (r == 0) {
+                coap_endpoint_t *made = coap_new_endpoint(
+                                p->context, &address, p->secure ? COAP_PROTO_DTLS : COAP_PROTO_UDP);
+                if (made && !p->secure)
+                        coap_endpoint_set_default_mtu(made, DATAGRAM_MAX);
+                r = made ? 0 : -EIO;
+        }
         if (r < 0)
                 return error_set(e, r, "UDP port %lld of %s: %s", (long long) port, text, strerror(-r));
         p->socket = find_socket(&address);

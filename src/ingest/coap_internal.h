@@ -16,6 +16,7 @@ typedef struct CoapSource CoapSource;
 typedef struct CoapEndpoint CoapEndpoint;
 typedef struct CoapPeer CoapPeer;
 typedef struct Outstanding Outstanding;
+typedef struct Observer Observer; /* coap_observe.c */
 
 /* What is counted beside SourceCounters, by name in coap_count_names. */
 typedef enum CoapCount {
@@ -35,6 +36,11 @@ typedef enum CoapCount {
         COUNT_SESSIONS_CLOSED, /* because their key is gone or another one */
         COUNT_UNANSWERED,      /* the peer was gone before its answer */
         COUNT_KEYS_NOT_READ,   /* a reload that could not read psk_file: the old keys stay */
+        COUNT_NOTIFICATIONS,
+        COUNT_STALE, /* notifications that came too late (RFC 7641 3.4) */
+        COUNT_REGISTRATIONS,
+        COUNT_SILENCES, /* observed devices that were asked anew because they were silent */
+        COUNT_OBSERVE_ERRORS,
         COAP_COUNTS,
 } CoapCount;
 
@@ -124,6 +130,7 @@ struct CoapSource {
         PskTable *keys;         /* NULL: no keys */
         CoapEndpoint *plain, *secure;
         RateTable *device_rate;
+        Observer *observer;      /* NULL: none */
         Ring open, closed, held; /* not yet in a closed batch; being written; not handed over */
         size_t outstanding;      /* in all of them */
         Outstanding *current;    /* is being handed over: what the pipeline does meanwhile concerns it too */
@@ -159,6 +166,10 @@ void peers_review(CoapEndpoint *p, const PskTable *old);
 void request_handle(
                 CoapEndpoint *p, coap_session_t *session, const coap_pdu_t *request, coap_pdu_t *response);
 
+/* How a payload of the device with that Content-Format is read; false: *a says why not. */
+bool request_decoding(
+                const CoapSource *s, const char *device, int content_format, Decoding *ret, CoapAnswer *a);
+
 /* --- coap_outstanding.c --- */
 /* A request of the peer's that is to be handed over; NULL without memory. */
 Outstanding *outstanding_new(CoapPeer *peer, const CoapHead *head);
@@ -171,5 +182,16 @@ void outstanding_refuse(CoapSource *s);
 /* What waited for room goes on. */
 void outstanding_go_on(CoapSource *s);
 void outstanding_free_all(CoapSource *s);
+
+/* --- coap_observe.c --- */
+int observer_new(CoapSource *s, Observer **ret, Error *e) _must_check_;
+Observer *observer_free(Observer *o);
+void observer_watch(Observer *o);
+/* The source's devices changed. */
+void observer_devices(Observer *o);
+void observer_close_batch(Observer *o);
+void observer_acknowledge(Observer *o);
+void observer_suspend(Observer *o);
+void observer_resume(Observer *o);
 
 int64_t coap_now_us(void);

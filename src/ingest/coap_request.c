@@ -52,7 +52,7 @@ static bool find_device(const CoapPeer *peer, const CoapRequest *r, const char *
         return true;
 }
 
-static bool find_decoding(
+bool request_decoding(
                 const CoapSource *s, const char *device, int content_format, Decoding *ret, CoapAnswer *a) {
         const CoapDevice *d = coap_devices_find(s->devices, device);
 
@@ -167,7 +167,7 @@ static void submit(CoapPeer *peer, CoapRequest *r, const char *device) {
         Decoding decoding;
         CoapAnswer a;
 
-        if (!find_decoding(s, device, r->content_format, &decoding, &a))
+        if (!request_decoding(s, device, r->content_format, &decoding, &a))
                 return peer_answer(peer, &r->head, a);
         if (r->has_block && !assemble(peer, r, device))
                 return;

@@ -2,7 +2,7 @@
 
 const SourceKind *const source_kinds[SOURCE_KINDS] = { &mqtt_kind, &coap_kind };
 
-const char *const source_alert_names[] = { NULL };
+const char *const source_alert_names[] = { "ObserveLost", NULL };
 
 int source_device_sections(
                 const YamlNode *root, const char *section, DeviceSectionFn fn, void *userdata, Error *e) {

@@ -1,5 +1,6 @@
 """Fixtures: `broker` (running), `gateway` (configured, not started), `listener` (on the alerts)."""
 
+import socket
 import subprocess
 import sys
 import tempfile
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ward import DATA, FAULTS_BUILD, Broker, Gateway, Listener, remove
+from ward import DATA, FAULTS_BUILD, Broker, Gateway, Listener, free_port, remove, wait_for
 
 
 def pytest_configure(config):
@@ -88,3 +89,32 @@ def vectors():
     if DATA is None or not (DATA / "vectors").is_dir():
         pytest.skip("no test vectors: WARDSTONE_DATA does not name a folder with vectors/")
     return DATA / "vectors"
+
+
+@pytest.fixture
+def port():
+    """Of CoAP."""
+    return free_port(socket.SOCK_DGRAM)
+
+
+def add_coap(g, port):
+    g.config["coap"] = [{"name": "coap", "plain": {"port": port}}]
+    # For what begins right after the daemon said that it is ready.
+    start = g.start
+
+    def start_and_wait(**options):
+        start(**options)
+        wait_for("the source has begun", lambda: g.source("coap")["reason"] != "connecting")
+    g.start = start_and_wait
+    return g
+
+
+@pytest.fixture
+def coap(gateway, port):
+    """A gateway that also takes CoAP."""
+    return add_coap(gateway, port)
+
+
+@pytest.fixture
+def coap_faulty(faulty, port):
+    return add_coap(faulty, port)

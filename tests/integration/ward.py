@@ -228,7 +228,7 @@ class Gateway:
 
     def write_config(self):
         self.config_path.write_text(yaml.safe_dump(self.config, sort_keys=False))
-        (self.etc / "devices.yaml").write_text(yaml.safe_dump({"devices": [{"id": d} for d in self.devices]}))
+        (self.etc / "devices.yaml").write_text(yaml.safe_dump({"devices": [d if isinstance(d, dict) else {"id": d} for d in self.devices]}))
         (self.etc / "rules.d/tests.yaml").write_text(yaml.safe_dump(self.rules, sort_keys=False))
 
     def command(self, *arguments):
@@ -329,8 +329,11 @@ class Gateway:
             return got == want
         wait_for(f"{len(want)} readings are stored", stored)
 
-    def wait_connected(self, up=True):
-        wait_for(f"source up: {up}", lambda: self.status()["sources"][0]["up"] is up)
+    def source(self, name="local"):
+        return next(s for s in self.status()["sources"] if s["name"] == name)
+
+    def wait_connected(self, up=True, name="local"):
+        wait_for(f"source up: {up}", lambda: self.source(name)["up"] is up)
 
     def entry_types(self):
         """Types of all entries of sealed blocks, in order."""
