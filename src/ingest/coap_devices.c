@@ -12,7 +12,7 @@ enum {
         PORT_PLAIN = 5683, /* RFC 7252 6.1, 6.2 */
         PORT_SECURE = 5684,
         KEY_FILE_MAX = 4096,
-        SEGMENT_MAX = 255, /* RFC 7252 5.10 */
+        SEGMENT_MAX = 255,  /* RFC 7252 5.10 */
         OBSERVED_MAX = 512, /* each has a socket */
 };
 

@@ -173,6 +173,9 @@ coap_response_t notification_handle(coap_session_t *session, const coap_pdu_t *s
         if (!is_expected(w, received))
                 return COAP_RESPONSE_FAIL;
         Notification n = read_options(received);
+        /* The answer to a registration is newer than all before: a device that began anew counts from the start. */
+        if (sent || w->state == WATCH_ASKED)
+                w->order.known = false;
         if (code == CONTENT) {
                 take_content(w, session, received, &n);
                 return COAP_RESPONSE_OK;

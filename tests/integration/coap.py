@@ -1,12 +1,16 @@
 """CoAP by hand: datagrams as a test wants them, repeated, late or broken, which no library sends. RFC 7252, 7959."""
 
 import json
+import os
 import secrets
+import select
 import socket
 import subprocess
 import time
 
-from ward import PATIENCE
+import pytest
+
+from ward import PATIENCE, TOP
 
 CON, NON, ACK, RST = range(4)
 GET, POST, PUT, DELETE = 1, 2, 3, 4
@@ -153,3 +157,169 @@ def pack(values, vital="hr", start=None):
     """One SenML pack of many records, a millisecond apart."""
     start = time.time() - 0.001 * len(values) if start is None else start
     return json.dumps([{"n": vital, "v": v, "t": start + 0.001 * i} for i, v in enumerate(values)])
+
+
+class SecureClient(Client):
+    """Datagrams through DTLS, by OpenSSL's own client. arguments: who it is."""
+
+    def __init__(self, port, *arguments):
+        self.mid = secrets.randbelow(65536)
+        self.process = subprocess.Popen(
+            ["openssl", "s_client", "-dtls1_2", "-quiet", "-connect", f"127.0.0.1:{port}", *arguments],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+    def send(self, data):
+        self.process.stdin.write(data)
+        return data
+
+    def receive(self, seconds=PATIENCE):
+        ready, _, _ = select.select([self.process.stdout], [], [], seconds)
+        if not ready:
+            raise TimeoutError
+        data = self.process.stdout.read(65536)
+        if not data:
+            raise ConnectionError(f"the session ended: {self.process.stderr.read()}")
+        return Message(data)
+
+    def silence(self, seconds=0.5):
+        try:
+            raise AssertionError(f"came: {self.receive(seconds)}")
+        except TimeoutError:
+            pass
+
+
+class KeyClient(SecureClient):
+    def __init__(self, port, identity, key, *arguments):
+        super().__init__(port, "-psk_identity", identity, "-psk", key.hex(), "-cipher", "PSK", *arguments)
+
+
+class Authority:
+    """Certificates, for the time of a test."""
+
+    def __init__(self, folder, name="authority"):
+        folder.mkdir(exist_ok=True)
+        self.folder, self.ca, self.ca_key = folder, folder / f"{name}.pem", folder / f"{name}.key"
+        self._run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                  "-keyout", self.ca_key, "-out", self.ca, "-subj", f"/CN={name}")
+
+    @staticmethod
+    def _run(*arguments):
+        subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, timeout=PATIENCE)
+
+    def issue(self, file, subject, days=2):
+        """(certificate, key) for the subject."""
+        cert, key, request = (self.folder / f"{file}.{end}" for end in ("pem", "key", "csr"))
+        self._run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", request,
+                  "-subj", subject)
+        self._run("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.ca_key, "-CAcreateserial", "-days", days,
+                  "-out", cert)
+        return cert, key
+
+
+class Library:
+    """coap_peer.py, which speaks CoAP by another library."""
+
+    def __init__(self, *arguments):
+        done = subprocess.run([TOP / "tools/coap-deps"], stdout=subprocess.PIPE, text=True, timeout=400)
+        if done.returncode == 77:
+            pytest.skip(done.stdout.splitlines()[-1])
+        done.check_returncode()
+        self.process = subprocess.Popen(
+            ["/usr/bin/python3", TOP / "tests/integration/coap_peer.py", *map(str, arguments)], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True, bufsize=1, env={**os.environ, "PYTHONPATH": str(TOP / "build/coap/python")})
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+    def write(self, line):
+        self.process.stdin.write(line + "\n")
+
+    def read(self):
+        return self.process.stdout.readline().strip()
+
+
+class Server:
+    """A device that is observed, without any protocol of its own. It knows who asked last, and with which token."""
+
+    def __init__(self, port):
+        self.socket = socket.socket(type=socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", port))
+        self.peer, self.token, self.mid = None, b"", secrets.randbelow(30000)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def read(self, seconds):
+        self.socket.settimeout(seconds)
+        data, self.peer = self.socket.recvfrom(65536)
+        return Message(data)
+
+    def write(self, data):
+        self.socket.sendto(data, self.peer)
+
+    def receive(self, seconds=PATIENCE):
+        """What comes next and is no request."""
+        deadline = time.monotonic() + seconds
+        while True:
+            m = self.read(max(0.01, deadline - time.monotonic()))
+            if m.code[0] != "0" or m.code == "0.00":
+                return m
+
+    def asked(self, seconds=PATIENCE):
+        """The next registration."""
+        deadline = time.monotonic() + seconds
+        while True:
+            m = self.read(max(0.01, deadline - time.monotonic()))
+            if m.code == "0.01" and m.option(OBSERVE) == 0:
+                self.token = m.token
+                return m
+
+    def answer(self, request, payload="", code=0x45, observe=1, max_age=None, form=SENML_JSON):
+        options = [(CONTENT_FORMAT, form)] if code == 0x45 else []
+        if observe is not None:
+            options.append((OBSERVE, observe))
+        if max_age is not None:
+            options.append((MAX_AGE, max_age))
+        self.write(encode(ACK, code, request.mid, request.token, options, payload.encode()))
+
+    def notify(self, payload, observe, kind=NON, mid=None, token=None, options=()):
+        if mid is None:
+            self.mid += 1
+        data = encode(kind, 0x45, self.mid if mid is None else mid, self.token if token is None else token,
+                      [(OBSERVE, observe), (CONTENT_FORMAT, SENML_JSON), *options], payload.encode())
+        self.write(data)
+        return data
+
+
+class KeyServer(Server):
+    """The same behind DTLS, by OpenSSL's own server."""
+
+    def __init__(self, port, key):
+        self.token, self.mid = b"", secrets.randbelow(30000)
+        self.process = subprocess.Popen(
+            ["openssl", "s_server", "-dtls1_2", "-quiet", "-nocert", "-accept", f"127.0.0.1:{port}", "-psk", key.hex(),
+             "-cipher", "PSK"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0)
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+    def read(self, seconds):
+        ready, _, _ = select.select([self.process.stdout], [], [], seconds)
+        if not ready:
+            raise TimeoutError
+        return Message(self.process.stdout.read(65536))
+
+    def write(self, data):
+        self.process.stdin.write(data)
