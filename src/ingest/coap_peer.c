@@ -68,15 +68,17 @@ static const char *certified_device(const CoapSource *s, const char *identity) {
         return name_is_valid(identity) && (!d || !d->identity) ? identity : "";
 }
 
-static void find_device(CoapPeer *peer) {
+static const char *device_of(const CoapPeer *peer) {
         const CoapSource *s = peer->endpoint->source;
-        const PskKey *key = peer->by_key ? psk_table_find(s->keys, peer->identity) : NULL;
 
-        (void) snprintf(peer->device, sizeof peer->device, "%s",
-                        key               ? key->device
-                        : peer->by_key    ? ""
-                        : *peer->identity ? certified_device(s, peer->identity)
-                                          : "");
+        if (!peer->by_key)
+                return peer->identity[0] ? certified_device(s, peer->identity) : "";
+        const PskKey *key = psk_table_find(s->keys, peer->identity);
+        return key ? key->device : "";
+}
+
+static void find_device(CoapPeer *peer) {
+        (void) snprintf(peer->device, sizeof peer->device, "%.*s", NAME_MAX_LENGTH - 1, device_of(peer));
 }
 
 void peer_authenticate(CoapPeer *peer) {
