@@ -52,11 +52,23 @@ static void watch(CoapSource *s) {
         observer_watch(s->observer);
 }
 
-/* What waited for room goes first. */
+/* What waited for room goes first, but not from here: the pipeline is up the stack, in the midst of a batch or a frame. */
 static void read_on(CoapSource *s) {
         s->paused = false;
+        if (ring_is_empty(&s->held))
+                watch(s);
+        else
+                (void) sd_event_source_set_enabled(s->again, SD_EVENT_ONESHOT);
+}
+
+static int on_again(sd_event_source *es, void *userdata) {
+        CoapSource *s = userdata;
+
         outstanding_go_on(s);
         watch(s);
+        if (!s->paused)
+                s->sink.drained(s->sink.userdata, &s->source);
+        return 0;
 }
 
 static void on_batch_closed(Source *source) {
@@ -152,6 +164,7 @@ static Source *source_free(Source *source) {
                 return NULL;
         CoapSource *s = source_of(source);
         (void) sd_event_source_disable_unref(s->begin);
+        (void) sd_event_source_disable_unref(s->again);
         outstanding_free_all(s);
         observer_free(s->observer);
         endpoint_free(s->plain);
@@ -226,7 +239,8 @@ static int coap_start(sd_event *event, const SourceOptions *o, const SourceDevic
         ring_init(&s->closed);
         ring_init(&s->held);
         coap_startup();
-        coap_set_log_level(LOG_EMERG); /* what matters is counted, and strangers choose what is logged */
+        coap_set_log_level(
+                        (coap_log_t) 0); /* what matters is counted, and strangers choose what is logged */
         const CoapLimits *l = &s->options->limits;
         if (rate_table_new(RATE_SETS, l->device_rate, MAX(l->device_rate * RATE_BURST_SECONDS, 1.0),
                             &s->device_rate) < 0)
@@ -235,6 +249,10 @@ static int coap_start(sd_event *event, const SourceOptions *o, const SourceDevic
         if (r < 0)
                 return r;
         r = sd_event_add_time_relative(event, &s->begin, CLOCK_MONOTONIC, 0, 0, on_begin, s);
+        if (r >= 0)
+                r = sd_event_add_defer(event, &s->again, on_again, s);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(s->again, SD_EVENT_OFF);
         if (r < 0)
                 return error_set(e, r, "event loop: %s", strerror(-r));
         *ret = &TAKE(s)->source;

@@ -16,6 +16,7 @@ enum {
         SESSION_SECONDS = 300, /* longer than EXCHANGE_LIFETIME, which retransmissions are known for */
         RECEIVE_BUFFER = 4 * 1024 * 1024,
         DATAGRAM_MAX = 1472, /* without DTLS: all that libcoap reads, more than RFC 7252 4.6 asks for */
+        FDS_MAX = 65536,
         RATE_SETS = 1024,
         BURST_SECONDS = 2, /* of what a peer may send at once, as seconds of its rate */
 };
@@ -136,7 +137,7 @@ static int find_socket(const coap_address_t *a) {
         struct rlimit limit = { .rlim_cur = 1024 };
 
         (void) getrlimit(RLIMIT_NOFILE, &limit);
-        for (int fd = 3; (rlim_t) fd < limit.rlim_cur; fd++) {
+        for (int fd = 3; (rlim_t) fd < MIN(limit.rlim_cur, (rlim_t) FDS_MAX); fd++) {
                 coap_address_t bound = { .size = 0 };
                 socklen_t size = sizeof bound.addr, len = sizeof(int);
                 int type;

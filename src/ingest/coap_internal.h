@@ -127,6 +127,7 @@ struct CoapSource {
         SourceSink sink;
         sd_event *event;
         sd_event_source *begin; /* tells that it is up; tries again to be */
+        sd_event_source *again; /* what was held goes on */
         PskTable *keys;         /* NULL: no keys */
         CoapEndpoint *plain, *secure;
         RateTable *device_rate;

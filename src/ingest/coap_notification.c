@@ -53,15 +53,21 @@ static Notification read_options(const coap_pdu_t *pdu) {
 }
 
 /* Keeps libcoap from acknowledging, which it does for what is confirmable as soon as the handler is over. */
-static NotificationAck *hold_acknowledgement(coap_session_t *session, const coap_pdu_t *received) {
-        NotificationAck *a = coap_pdu_get_type(received) == COAP_MESSAGE_CON ? malloc(sizeof *a) : NULL;
+static void withhold_acknowledgement(const coap_pdu_t *received) {
+        coap_pdu_set_type((coap_pdu_t *) received, COAP_MESSAGE_NON);
+}
 
+/* NULL where none is to leave: nobody wants one, or there is no memory. */
+static NotificationAck *hold_acknowledgement(coap_session_t *session, const coap_pdu_t *received) {
+        bool wanted = coap_pdu_get_type(received) == COAP_MESSAGE_CON;
+
+        withhold_acknowledgement(received);
+        NotificationAck *a = wanted ? malloc(sizeof *a) : NULL;
         if (!a)
                 return NULL;
         a->session = coap_session_reference(session);
         a->mid = (uint16_t) coap_pdu_get_mid(received);
         ring_init(&a->ring);
-        coap_pdu_set_type((coap_pdu_t *) received, COAP_MESSAGE_NON);
         return a;
 }
 
@@ -154,6 +160,10 @@ static void take_content(
                 return;
         }
         watched_heard(w, n->max_age_us);
+        if (rate_take(s->device_rate, BYTES_STRING(w->device->id), coap_now_us()) > 0) {
+                s->counts[COUNT_RATE_LIMITED]++;
+                return withhold_acknowledgement(received);
+        }
         hand_over(w, n, &decoding, hold_acknowledgement(session, received));
 }
 

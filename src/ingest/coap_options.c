@@ -17,7 +17,7 @@ static const CoapLimits default_limits = {
         .peer_transfers = 2,
         .block_bytes = 1 << 20,
         .device_rate = 100,
-        .peer_rate = 1000,
+        .peer_rate = 200,
 };
 
 /* The item as it stands in the file. */

@@ -114,6 +114,12 @@ static CoapAnswer too_large(const CoapSource *s) {
         return a;
 }
 
+/* One that never becomes a frame. */
+static void refuse(CoapPeer *peer, const CoapRequest *r, CoapAnswer a) {
+        peer->endpoint->source->source.counters.refused++;
+        peer_answer(peer, &r->head, a);
+}
+
 /* --- blocks --- */
 
 static CoapAnswer block_answer(CoapSource *s, const CoapRequest *r, BlockResult result) {
@@ -156,7 +162,10 @@ static bool assemble(CoapPeer *peer, CoapRequest *r, const char *device) {
         BlockResult result = block_store_add(peer->endpoint->blocks, &part, coap_now_us(), &r->payload);
         if (result == BLOCK_COMPLETE)
                 return true;
-        peer_answer(peer, &r->head, block_answer(s, r, result));
+        if (result == BLOCK_MORE)
+                peer_answer(peer, &r->head, block_answer(s, r, result));
+        else
+                refuse(peer, r, block_answer(s, r, result));
         return false;
 }
 
@@ -168,14 +177,14 @@ static void submit(CoapPeer *peer, CoapRequest *r, const char *device) {
         CoapAnswer a;
 
         if (!request_decoding(s, device, r->content_format, &decoding, &a))
-                return peer_answer(peer, &r->head, a);
+                return refuse(peer, r, a);
         if (r->has_block && !assemble(peer, r, device))
                 return;
         if (r->payload.len > (size_t) s->options->limits.payload)
-                return peer_answer(peer, &r->head, too_large(s));
+                return refuse(peer, r, too_large(s));
         Outstanding *o = outstanding_new(peer, &r->head);
         if (!o)
-                return peer_answer(peer, &r->head, busy("out of memory"));
+                return refuse(peer, r, busy("out of memory"));
         (void) memcpy(o->device, device, strlen(device) + 1);
         o->decoding = decoding;
         o->has_block = r->has_block;
@@ -190,16 +199,15 @@ static void handle_new(CoapPeer *peer, CoapRequest *r) {
         CoapAnswer a;
 
         if (r->code != METHOD_POST && r->code != METHOD_PUT)
-                return peer_answer(peer, &r->head,
-                                coap_answer(ANSWER_METHOD_NOT_ALLOWED, "expected POST or PUT"));
+                return refuse(peer, r, coap_answer(ANSWER_METHOD_NOT_ALLOWED, "expected POST or PUT"));
         if (!find_device(peer, r, &device, &a))
-                return peer_answer(peer, &r->head, a);
+                return refuse(peer, r, a);
         if (is_too_often(s, s->device_rate, BYTES_STRING(device), &a))
-                return peer_answer(peer, &r->head, a);
+                return refuse(peer, r, a);
         if (s->outstanding >= (size_t) s->options->limits.outstanding ||
                         !dedup_begin(&peer->known, r->head.mid, r->head.digest, coap_now_us())) {
                 s->counts[COUNT_OUTSTANDING_FULL]++;
-                return peer_answer(peer, &r->head, busy("too many requests wait for the disk"));
+                return refuse(peer, r, busy("too many requests wait for the disk"));
         }
         submit(peer, r, device);
 }
@@ -243,12 +251,12 @@ void request_handle(
                 return;
         }
         if (!good)
-                return peer_answer(peer, &r.head, a);
+                return refuse(peer, &r, a);
         if (is_too_often(s, p->rate, address_of(session), &a))
-                return peer_answer(peer, &r.head, a);
+                return refuse(peer, &r, a);
         switch (r.path) {
         case PATH_OTHER:
-                return peer_answer(peer, &r.head, coap_answer(ANSWER_NOT_FOUND, "expected /d/<device>"));
+                return refuse(peer, &r, coap_answer(ANSWER_NOT_FOUND, "expected /d/<device>"));
         case PATH_OWN:
         case PATH_DEVICE:
                 return handle_new(peer, &r);
@@ -256,7 +264,7 @@ void request_handle(
                 break;
         }
         if (r.code != METHOD_GET)
-                return peer_answer(peer, &r.head, coap_answer(ANSWER_METHOD_NOT_ALLOWED, "expected GET"));
+                return refuse(peer, &r, coap_answer(ANSWER_METHOD_NOT_ALLOWED, "expected GET"));
         if (r.head.multicast)
                 return;
         coap_pdu_set_type(response, r.head.confirmable ? COAP_MESSAGE_ACK : COAP_MESSAGE_NON);
