@@ -18,6 +18,7 @@ enum {
         DATAGRAM_MAX = 1472, /* without DTLS: all that libcoap reads, more than RFC 7252 4.6 asks for */
         FDS_MAX = 65536,
         RATE_SETS = 1024,
+        TOLD_PART = 10,    /* of its rate: how often an address is told that it is over it */
         BURST_SECONDS = 2, /* of what a peer may send at once, as seconds of its rate */
 };
 
@@ -250,7 +251,10 @@ static int open_parts(CoapEndpoint *p, Error *e) {
                 .transfers = (size_t) l->transfers,
                 .owner_transfers = (size_t) l->peer_transfers };
 
+        const double told = MAX(l->peer_rate / TOLD_PART, 1.0);
+
         if (rate_table_new(RATE_SETS, l->peer_rate, MAX(l->peer_rate * BURST_SECONDS, 1.0), &p->rate) < 0 ||
+                        rate_table_new(RATE_SETS, told, told, &p->told) < 0 ||
                         block_store_new(&blocks, &p->blocks) < 0)
                 return error_set(e, -ENOMEM, "out of memory");
         int r = make_context(p, e);
@@ -297,6 +301,7 @@ CoapEndpoint *endpoint_free(CoapEndpoint *p) {
                 coap_free_context(p->context);
         block_store_free(p->blocks);
         rate_table_free(p->rate);
+        rate_table_free(p->told);
         free(p);
         return NULL;
 }

@@ -113,6 +113,7 @@ struct CoapEndpoint {
         Ring peers;
         size_t peer_count;
         RateTable *rate; /* by address */
+        RateTable *told; /* how often an address is told that it is over it */
         BlockStore *blocks;
         SSL_CTX *tls;         /* libcoap's, known from the first handshake on */
         coap_bin_const_t psk; /* what libcoap was told last */

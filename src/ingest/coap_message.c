@@ -133,14 +133,14 @@ static void read_head(const coap_pdu_t *pdu, CoapRequest *r) {
         size_t len;
 
         *r = (CoapRequest){
-                .head = { .mid = (uint16_t) coap_pdu_get_mid(pdu),
-                                .confirmable = coap_pdu_get_type(pdu) == COAP_MESSAGE_CON,
-                                .token_len = MIN(token.length, (size_t) TOKEN_MAX),
-                                .digest = UINT64_C(0xcbf29ce484222325) },
                 .code = (unsigned) coap_pdu_get_code(pdu),
                 .content_format = CONTENT_FORMAT_NONE,
                 .size1 = -1,
         };
+        r->head.mid = (uint16_t) coap_pdu_get_mid(pdu);
+        r->head.confirmable = coap_pdu_get_type(pdu) == COAP_MESSAGE_CON;
+        r->head.digest = UINT64_C(0xcbf29ce484222325);
+        r->head.token_len = MIN(token.length, (size_t) TOKEN_MAX);
         if (r->head.token_len > 0)
                 memcpy(r->head.token, token.s, r->head.token_len);
         if (coap_get_data(pdu, &len, &data))

@@ -13,7 +13,7 @@ typedef struct CoapLimits {
         int64_t peer_transfers; /* of one session; 5.03 */
         int64_t block_bytes;    /* of all transfers; 5.03 */
         double device_rate;     /* requests a second; 4.29 */
-        double peer_rate;       /* of an address; 4.29 */
+        double peer_rate;       /* of an address; 4.29, a tenth as often */
 } CoapLimits;
 
 struct CoapOptions {

@@ -45,8 +45,11 @@ static void answer(Outstanding *o, CoapAnswer a) {
 }
 
 static void answer_stored(Outstanding *o) {
+        CoapAnswer a = { .code = ANSWER_CHANGED };
+
+        a.text = TAKE(o->text);
         o->peer->endpoint->source->source.counters.acknowledged++;
-        answer(o, (CoapAnswer){ .code = ANSWER_CHANGED, .text = TAKE(o->text) });
+        answer(o, a);
 }
 
 static void answer_unavailable(Outstanding *o) {

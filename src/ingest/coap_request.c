@@ -224,6 +224,14 @@ static bool is_known(CoapPeer *peer, const CoapRequest *r) {
         return true;
 }
 
+/* The address may be forged: whoever it is gets no more answers than it had requests to. */
+static void refuse_address(CoapPeer *peer, const CoapRequest *r, CoapAnswer a) {
+        if (rate_take(peer->endpoint->told, address_of(peer->session), coap_now_us()) == 0)
+                return refuse(peer, r, a);
+        peer->endpoint->source->source.counters.refused++;
+        coap_answer_done(&a);
+}
+
 static void count(CoapSource *s, const CoapRequest *r) {
         s->counts[COUNT_REQUESTS]++;
         s->counts[COUNT_NON] += !r->head.confirmable;
@@ -253,7 +261,7 @@ void request_handle(
         if (!good)
                 return refuse(peer, &r, a);
         if (is_too_often(s, p->rate, address_of(session), &a))
-                return refuse(peer, &r, a);
+                return refuse_address(peer, &r, a);
         switch (r.path) {
         case PATH_OTHER:
                 return refuse(peer, &r, coap_answer(ANSWER_NOT_FOUND, "expected /d/<device>"));

@@ -1,5 +1,6 @@
 """CoAP as networks deliver it: repeated, late, broken, in pieces, too much of it."""
 
+import contextlib
 import json
 import time
 
@@ -228,8 +229,11 @@ def test_an_address_that_sends_too_often_is_told_to_wait(coap, port):
     codes = []
     for i in range(20):
         with Client(port) as c:  # another port each time: the address counts
-            codes.append(c.ask(senml(value=60 + i, time_s=time.time())).code)
-    assert codes[:10] == ["2.04"] * 10 and "4.29" in codes
+            c.send(c.request(senml(value=60 + i, time_s=time.time())))
+            with contextlib.suppress(TimeoutError):
+                codes.append(c.receive(1 if i < 10 else 0.05).code)
+    assert codes[:10] == ["2.04"] * 10
+    assert 1 <= codes.count("4.29") <= 2, "it is told so now and then: who knows whose address it is"
     assert counters(coap)["rate_limited"] >= 1
 
 
