@@ -143,16 +143,17 @@ static void on_devices(Source *source, const SourceDevices *devices) {
 static void count_more(const Source *source, SourceCounterFn each, void *userdata) {
         const CoapSource *s = source_of(source);
         const CoapEndpoint *endpoints[] = { s->plain, s->secure };
-        uint64_t peers = 0, transfers = 0, expired = 0;
+        uint64_t peers = 0, outstanding = 0, transfers = 0, expired = 0;
 
         for (size_t i = 0; i < ELEMENTS(endpoints); i++)
                 if (endpoints[i]) {
                         peers += endpoints[i]->peer_count;
+                        outstanding += endpoints[i]->outstanding;
                         transfers += block_store_transfers(endpoints[i]->blocks);
                         expired += block_store_expired(endpoints[i]->blocks);
                 }
         each(userdata, "sessions", peers);
-        each(userdata, "outstanding", s->outstanding);
+        each(userdata, "outstanding", outstanding);
         each(userdata, "transfers", transfers);
         each(userdata, "transfers_expired", expired);
         for (size_t i = 0; i < COAP_COUNTS; i++)

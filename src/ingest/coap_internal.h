@@ -96,7 +96,6 @@ struct CoapPeer {
         Ring ring; /* of the endpoint's peers */
         CoapEndpoint *endpoint;
         coap_session_t *session;
-        size_t outstanding;
         char identity[PSK_IDENTITY_MAX]; /* that the handshake proved; "" */
         bool by_key;                     /* with a pre-shared key; else with a certificate */
         char device[NAME_MAX_LENGTH];    /* which it may speak for; "": none */
@@ -112,8 +111,9 @@ struct CoapEndpoint {
         int socket; /* libcoap's own: looked at, not read */
         Ring peers;
         size_t peer_count;
-        RateTable *rate; /* by address */
-        RateTable *told; /* how often an address is told that it is over it */
+        size_t outstanding; /* of all peers */
+        RateTable *rate;    /* by address */
+        RateTable *told;    /* how often an address is told that it is over it */
         BlockStore *blocks;
         SSL_CTX *tls;         /* libcoap's, known from the first handshake on */
         coap_bin_const_t psk; /* what libcoap was told last */
@@ -134,7 +134,6 @@ struct CoapSource {
         RateTable *device_rate;
         Observer *observer;      /* NULL: none */
         Ring open, closed, held; /* not yet in a closed batch; being written; not handed over */
-        size_t outstanding;      /* in all of them */
         Outstanding *current;    /* is being handed over: what the pipeline does meanwhile concerns it too */
         bool live, paused;
         uint64_t read_us, answered_us; /* monotonic: newest hand-over, newest answers */

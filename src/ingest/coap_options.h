@@ -7,7 +7,7 @@
 typedef struct CoapLimits {
         int64_t sessions;       /* of each endpoint; the one that was silent for longest is forgotten */
         int64_t handshakes;     /* in progress; further ones are not answered */
-        int64_t outstanding;    /* requests whose answer waits for the disk; further ones get 5.03 */
+        int64_t outstanding;    /* requests of each endpoint that wait for the disk; further ones get 5.03 */
         int64_t payload;        /* bytes; 4.13 */
         int64_t transfers;      /* block-wise, of each endpoint; 5.03 */
         int64_t peer_transfers; /* of one session; 5.03 */

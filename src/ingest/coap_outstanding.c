@@ -20,8 +20,7 @@ Outstanding *outstanding_new(CoapPeer *peer, const CoapHead *head) {
         o->head = *head;
         ring_init(&o->ring);
         (void) coap_session_reference(peer->session);
-        peer->outstanding++;
-        peer->endpoint->source->outstanding++;
+        peer->endpoint->outstanding++;
         return o;
 }
 
@@ -29,8 +28,7 @@ static void outstanding_free(Outstanding *o) {
         CoapPeer *peer = o->peer;
 
         ring_remove(&o->ring);
-        peer->outstanding--;
-        peer->endpoint->source->outstanding--;
+        peer->endpoint->outstanding--;
         coap_session_release(peer->session);
         free(o->text);
         free(o->payload);

@@ -204,7 +204,7 @@ static void handle_new(CoapPeer *peer, CoapRequest *r) {
                 return refuse(peer, r, a);
         if (is_too_often(s, s->device_rate, BYTES_STRING(device), &a))
                 return refuse(peer, r, a);
-        if (s->outstanding >= (size_t) s->options->limits.outstanding ||
+        if (peer->endpoint->outstanding >= (size_t) s->options->limits.outstanding ||
                         !dedup_begin(&peer->known, r->head.mid, r->head.digest, coap_now_us())) {
                 s->counts[COUNT_OUTSTANDING_FULL]++;
                 return refuse(peer, r, busy("too many requests wait for the disk"));

@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 if (!copy)
                         return 0;
                 memcpy(copy, data + 2, len);
-                run(s, copy, len, now_us += 20 * 1000 * 1000);
+                run(s, copy, len, now_us += INT64_C(20000000));
                 free(copy);
                 data += 2 + len;
                 size -= 2 + len;

@@ -6,7 +6,7 @@
 
 #include "ingest/coap_dedup.h"
 
-enum { SECOND = 1000000 };
+#define SECOND INT64_C(1000000)
 
 static void a_message_is_known_from_its_beginning(void **state) {
         DedupRing r = { 0 };
@@ -73,8 +73,8 @@ static void the_oldest_answer_goes_first_and_nothing_pending_goes(void **state) 
         DedupRing r = { 0 };
         CoapAnswer a = { .code = ANSWER_CHANGED };
 
-        for (uint16_t i = 0; i < DEDUP_SIZE; i++)
-                assert_non_null(dedup_begin(&r, i, i, i));
+        for (int i = 0; i < DEDUP_SIZE; i++)
+                assert_non_null(dedup_begin(&r, (uint16_t) i, (uint64_t) i, i));
         assert_null(dedup_begin(&r, 100, 100, 100));
         dedup_answered(&r, 9, 9, &a, 200);
         dedup_answered(&r, 5, 5, &a, 300);

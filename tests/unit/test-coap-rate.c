@@ -6,7 +6,7 @@
 
 #include "ingest/coap_rate.h"
 
-enum { SECOND = 1000000 };
+#define SECOND INT64_C(1000000)
 
 static RateTable *new_table(size_t sets, double per_second, double burst) {
         RateTable *t = NULL;
@@ -34,7 +34,7 @@ static void what_is_not_used_is_kept_up_to_the_burst(void **state) {
         int taken = 0;
 
         while (rate_take(t, key, 0) == 0) {}
-        while (rate_take(t, key, 3600 * (int64_t) SECOND) == 0)
+        while (rate_take(t, key, 3600 * SECOND) == 0)
                 taken++;
         assert_int_equal(taken, 3);
 }
