@@ -186,7 +186,8 @@ def test_a_store_that_fails_is_said_and_alerts_go_on(coap_faulty, port, listener
         g.set_fault("commit-error", 0)
         wait_for("the store works again", lambda: g.status()["state"] == "ok")
         assert c.ask(senml(value=78, time_s=time.time())).code == "2.04"
-    g.wait_stored([78])
+    # The batch that failed may have come through in the end: nobody was told that it did.
+    assert {r["value"] for r in g.readings(vital="hr")} - {77} == {78}
     g.assert_ledger_verifies()
 
 
