@@ -25,6 +25,7 @@ static const char *const count_names[COAP_COUNTS] = {
         [COUNT_BLOCKS] = "blocks",
         [COUNT_BLOCKS_REFUSED] = "blocks_refused",
         [COUNT_UNKNOWN_IDENTITIES] = "unknown_identities",
+        [COUNT_RETURNED] = "returned",
         [COUNT_SESSIONS_CLOSED] = "sessions_closed",
         [COUNT_UNANSWERED] = "unanswered",
         [COUNT_KEYS_NOT_READ] = "keys_not_read",

@@ -13,7 +13,12 @@
 enum {
         BURST_MAX = 64,        /* datagrams, then the other event sources have their turn */
         EVENTS_MAX = 4,        /* libcoap's socket and timer */
-        SESSION_SECONDS = 300, /* longer than EXCHANGE_LIFETIME, which retransmissions are known for */
+        RECORD_HEAD = 14,      /* a record's and the message type of its handshake (RFC 6347 4.1, 4.2.2) */
+        RECORD_HANDSHAKE = 22, /* content type */
+        CLIENT_HELLO = 1,
+        IN_USE_US = 5 * 1000 * 1000, /* how long a session counts as in use after a message */
+        SECURE_SECONDS = 86400,      /* a handshake costs a device more than the session costs us */
+        SESSION_SECONDS = 300,       /* longer than EXCHANGE_LIFETIME, which retransmissions are known for */
         RECEIVE_BUFFER = 4 * 1024 * 1024,
         DATAGRAM_MAX = 1472, /* without DTLS: all that libcoap reads, more than RFC 7252 4.6 asks for */
         FDS_MAX = 65536,
@@ -78,6 +83,25 @@ static bool is_waiting(const CoapEndpoint *p) {
         return poll(&f, 1, 0) == 1 && f.revents & POLLIN;
 }
 
+/* A device that began anew on the port that it had knows nothing of its old session, to which libcoap would give its
+ * ClientHello for ever. Anybody can write such a datagram in its name, so a session in use is let be (RFC 6347 4.2.8); one
+ * that is not is closed, which a device that is still there is told. */
+static void look_for_return(CoapEndpoint *p) {
+        uint8_t head[RECORD_HEAD];
+        coap_address_t from = { .size = sizeof from.addr };
+
+        ssize_t n = recvfrom(
+                        p->socket, head, sizeof head, MSG_PEEK | MSG_DONTWAIT, &from.addr.sa, &from.size);
+        if (n < RECORD_HEAD || head[0] != RECORD_HANDSHAKE || be16_read(head + 3) != 0 ||
+                        head[RECORD_HEAD - 1] != CLIENT_HELLO)
+                return;
+        CoapPeer *peer = peer_find(p, &from);
+        if (!peer || coap_now_us() - peer->heard_us < IN_USE_US)
+                return;
+        p->source->counts[COUNT_RETURNED]++;
+        coap_session_disconnected(peer->session, COAP_NACK_TLS_FAILED);
+}
+
 /* libcoap reads one datagram for each event, and after its events it looks at every session: where more is waiting, it is
  * told of the socket several times at once. */
 static int on_socket(sd_event_source *es, int fd, uint32_t revents, void *userdata) {
@@ -87,6 +111,10 @@ static int on_socket(sd_event_source *es, int fd, uint32_t revents, void *userda
         uint64_t seen = p->seen;
         size_t count = 0;
 
+        if (p->secure) {
+                look_for_return(p);
+                p->burst = 1; /* each is looked at */
+        }
         int n = epoll_wait(fd, ready, EVENTS_MAX, 0);
         for (int i = 0; i < n; i++)
                 for (unsigned k = ready[i].data.ptr ? p->burst : 1; k > 0 && count < ELEMENTS(events); k--)
@@ -233,7 +261,7 @@ static int make_context(CoapEndpoint *p, Error *e) {
         coap_context_set_block_mode(p->context, 0); /* blocks are ours: see coap_block.h */
         coap_context_set_max_idle_sessions(p->context, (unsigned) l->sessions);
         coap_context_set_max_handshake_sessions(p->context, (unsigned) l->handshakes);
-        coap_context_set_session_timeout(p->context, SESSION_SECONDS);
+        coap_context_set_session_timeout(p->context, p->secure ? SECURE_SECONDS : SESSION_SECONDS);
         coap_register_event_handler(p->context, on_event);
         coap_register_response_handler(p->context, on_response);
         coap_resource_t *found = coap_resource_init(&core, 0), *all = coap_resource_unknown_init(on_request);

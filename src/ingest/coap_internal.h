@@ -33,6 +33,7 @@ typedef enum CoapCount {
         COUNT_BLOCKS,
         COUNT_BLOCKS_REFUSED,
         COUNT_UNKNOWN_IDENTITIES,
+        COUNT_RETURNED,        /* sessions closed because their device began a new one */
         COUNT_SESSIONS_CLOSED, /* because their key is gone or another one */
         COUNT_UNANSWERED,      /* the peer was gone before its answer */
         COUNT_KEYS_NOT_READ,   /* a reload that could not read psk_file: the old keys stay */
@@ -99,6 +100,7 @@ struct CoapPeer {
         char identity[PSK_IDENTITY_MAX]; /* that the handshake proved; "" */
         bool by_key;                     /* with a pre-shared key; else with a certificate */
         char device[NAME_MAX_LENGTH];    /* which it may speak for; "": none */
+        int64_t heard_us;                /* its newest message, or the end of its handshake */
         DedupRing known;
 };
 
@@ -160,6 +162,8 @@ void peer_send(CoapPeer *peer, const CoapHead *to, const CoapAnswer *a);
 void peer_answer(CoapPeer *peer, const CoapHead *to, CoapAnswer a);
 /* A handshake is done: finds out who it was. */
 void peer_authenticate(CoapPeer *peer);
+/* The one with that address, or NULL. */
+CoapPeer *peer_find(const CoapEndpoint *p, const coap_address_t *address);
 /* Keys or devices changed: sessions of those that are gone or others are closed. old: the keys that were in force. */
 void peers_review(CoapEndpoint *p, const PskTable *old);
 

@@ -24,6 +24,15 @@ CoapPeer *peer_of(CoapEndpoint *p, coap_session_t *session) {
         return peer;
 }
 
+CoapPeer *peer_find(const CoapEndpoint *p, const coap_address_t *address) {
+        for (Ring *r = p->peers.next; r != &p->peers; r = r->next) {
+                CoapPeer *peer = container_of(r, CoapPeer, ring);
+                if (coap_address_equals(coap_session_get_addr_remote(peer->session), address))
+                        return peer;
+        }
+        return NULL;
+}
+
 void peer_free(CoapPeer *peer) {
         if (!peer)
                 return;
@@ -87,6 +96,7 @@ void peer_authenticate(CoapPeer *peer) {
 
         if (!ssl || library != COAP_TLS_LIBRARY_OPENSSL)
                 return;
+        peer->heard_us = coap_now_us();
         peer->endpoint->tls = SSL_get_SSL_CTX(ssl);
         /* whoever it is stays it as long as the session lasts */
         (void) SSL_set_options(ssl, SSL_OP_NO_RENEGOTIATION);

@@ -219,7 +219,8 @@ static bool is_known(CoapPeer *peer, const CoapRequest *r) {
         if (!e)
                 return false;
         peer->endpoint->source->counts[COUNT_RETRANSMISSIONS]++;
-        if (e->state == DEDUP_ANSWERED && r->head.confirmable)
+        if (e->state == DEDUP_ANSWERED && r->head.confirmable &&
+                        rate_take(peer->endpoint->rate, address_of(peer->session), coap_now_us()) == 0)
                 peer_send(peer, &r->head, &e->answer);
         return true;
 }
@@ -250,6 +251,7 @@ void request_handle(
         CoapPeer *peer = peer_of(p, session);
         if (!peer)
                 return; /* it sends again */
+        peer->heard_us = coap_now_us();
         bool good = request_read(request, &r, &a);
         r.head.multicast = coap_is_mcast(coap_session_get_addr_local(session));
         count(s, &r);

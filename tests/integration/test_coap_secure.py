@@ -1,6 +1,7 @@
 """CoAP over DTLS: an identity is a device, and no other one."""
 
 import socket
+import struct
 import time
 
 import pytest
@@ -169,6 +170,38 @@ def test_handshakes_have_a_limit_and_those_that_stand_go_on(secured, port):
                 strange.send(b"\x16\xfe\xfd" + bytes(100))
         assert c.ask(senml(value=77, time_s=time.time())).code == "2.04"
     secured.wait_stored([76, 77])
+
+
+def test_a_device_that_began_anew_on_the_same_port_gets_in(secured, port):
+    secured.start()
+    own = f"127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
+    with KeyClient(port, "bed1", KEY, "-bind", own) as c:
+        assert c.ask(senml(value=78, time_s=time.time())).code == "2.04"
+    # It was killed, and said nothing. It tries for as long as it takes until its old session isn't in use any more.
+    with KeyClient(port, "bed1", KEY, "-bind", own) as c:
+        assert c.ask(senml(value=79, time_s=time.time())).code == "2.04"
+    assert secured.source("coap")["counters"]["returned"] == 1
+    secured.wait_stored([78, 79])
+
+
+def test_a_session_in_use_is_not_ended_by_a_strangers_hello(secured, port):
+    secured.start()
+    own = free_port(socket.SOCK_DGRAM)
+    hello = bytes.fromhex("16feff0000000000000000002f010000230000000000000023fefd" + "00" * 32 + "00000002c0a80100")
+    try:
+        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+    except PermissionError:
+        pytest.skip("only root can forge a source")
+    forged = struct.pack("!HHHH", own, port, 8 + len(hello), 0) + hello
+    with raw, KeyClient(port, "bed1", KEY, "-bind", f"127.0.0.1:{own}") as c:
+        assert c.ask(senml(value=80, time_s=time.time())).code == "2.04"
+        raw.sendto(forged, ("127.0.0.1", 0))
+        assert c.ask(senml(value=81, time_s=time.time())).code == "2.04"
+        assert secured.source("coap")["counters"]["returned"] == 0
+        time.sleep(5.5)
+        raw.sendto(forged, ("127.0.0.1", 0))
+        wait_for("it is closed where it was not used", lambda: secured.source("coap")["counters"]["returned"] == 1)
+        assert is_over(c)
 
 
 # --- certificates ---
