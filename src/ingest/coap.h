@@ -12,7 +12,7 @@
  *         key: FILE
  *       map: z2m-climate                       # of application/json, where the device has none of its own
  *       observe: true
- *       limits: {sessions: 1000, handshakes: 100, outstanding: 4096, payload: 64K, transfers: 64, peer_transfers: 2,
+ *       limits: {sessions: 1000, handshakes: 5000, outstanding: 4096, payload: 64K, transfers: 64, peer_transfers: 2,
  *                block_bytes: 1M, device_rate: 100, peer_rate: 200}
  *
  * and, of a device in devices.yaml:

@@ -10,7 +10,7 @@ enum { PORT_PLAIN = 5683, PORT_SECURE = 5684 /* RFC 7252 6.1, 6.2 */ };
 
 static const CoapLimits default_limits = {
         .sessions = 1000,
-        .handshakes = 100,
+        .handshakes = 5000, /* libcoap counts each first datagram for 30 s, whoever sent it */
         .outstanding = 4096,
         .payload = DECODE_PAYLOAD_MAX,
         .transfers = 64,
