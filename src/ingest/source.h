@@ -78,7 +78,8 @@ struct SourceKind {
         /* One item of the section. Nothing is opened but files with secrets. maps must outlive the options. */
         int (*options_read)(const YamlNode *item, const MappingSet *maps, SourceOptions **ret, Error *e);
         SourceOptions *(*options_free)(SourceOptions *o);
-        /* The root of devices.yaml, whose devices are read and valid. NULL (both) where a kind takes nothing from it. */
+        /* The root of devices.yaml, whose devices are read and valid. NULL (both) where a kind takes nothing from it. maps
+         * is there to check names: a reload that finds wardstone.yaml as it was keeps the maps that it had. */
         int (*devices_read)(const YamlNode *root, const MappingSet *maps, SourceDevices **ret, Error *e);
         SourceDevices *(*devices_free)(SourceDevices *d);
         /* NULL, or what the library must do right for the guarantees to hold: checked before the first source starts. */
@@ -100,7 +101,8 @@ typedef struct SourceOps {
         void (*batch_closed)(Source *s);
         /* The open batch is full too: stop reading until acknowledge(), suspend() or resume(). */
         void (*pause)(Source *s);
-        /* What was handed over before the last batch_closed() is durable: let its acknowledgements leave, read on. */
+        /* What was handed over before the last batch_closed() is durable: let its acknowledgements leave, read on, but not
+         * from within the call: no frame may come while the pipeline is up the stack. */
         void (*acknowledge)(Source *s);
         /* The store failed. Nothing since the last acknowledge() is durable and none of it may ever be acknowledged:
          * drop the connection without flushing, or refuse, so that the peer keeps and sends it again. Until resume() is
