@@ -1,8 +1,8 @@
 #include "ingest/source.h"
 
-const SourceKind *const source_kinds[SOURCE_KINDS] = { &mqtt_kind, &coap_kind };
+const SourceKind *const source_kinds[SOURCE_KINDS] = { &mqtt_kind, &coap_kind, &ble_kind };
 
-const char *const source_alert_names[] = { "ObserveLost", NULL };
+const char *const source_alert_names[] = { "ObserveLost", "BluetoothPairing", "BluetoothFailed", NULL };
 
 int source_device_sections(
                 const YamlNode *root, const char *section, DeviceSectionFn fn, void *userdata, Error *e) {

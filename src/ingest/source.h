@@ -126,9 +126,9 @@ struct Source {
         bool up;
 };
 
-enum { SOURCE_KINDS = 2 };
+enum { SOURCE_KINDS = 3 };
 extern const SourceKind *const source_kinds[SOURCE_KINDS];
-extern const SourceKind mqtt_kind, coap_kind;
+extern const SourceKind mqtt_kind, coap_kind, ble_kind;
 
 /* For devices_read(): calls fn for each device of devices.yaml that has the section, with its id. */
 typedef int (*DeviceSectionFn)(void *userdata, const char *id, const YamlNode *section, Error *e);
