@@ -127,11 +127,6 @@ static int open_all(Fake *f) {
                                 ? -errno
                                 : sd_event_add_signal(f->event, NULL, SIGTERM, NULL, NULL);
 
-        (void) snprintf(f->root.path, sizeof(f->root.path), "/");
-        (void) snprintf(f->manager.path, sizeof(f->manager.path), "/org/bluez");
-        object_init(f, &f->root, &root_interface, NULL);
-        object_init(f, &f->manager, &manager_interface, NULL);
-        object_init(f, &f->adapter, &adapter_interface, NULL);
         if (r >= 0)
                 r = fake_open(f);
         if (r >= 0)
@@ -170,7 +165,9 @@ int main(int argc, char **argv) {
                 return EXIT_FAILURE;
         f->devices = calloc(FAKE_DEVICES_MAX, sizeof(Device));
         f->counters = calloc(FAKE_COUNTERS_MAX, sizeof(Counter));
-        (void) snprintf(f->adapter.path, sizeof(f->adapter.path), "/org/bluez/hci0");
+        object_init(f, &f->root, &root_interface, NULL, "/");
+        object_init(f, &f->manager, &manager_interface, NULL, "/org/bluez");
+        object_init(f, &f->adapter, &adapter_interface, NULL, "/org/bluez/hci0");
         if (f->devices && f->counters)
                 r = sd_event_default(&f->event);
         if (r >= 0)

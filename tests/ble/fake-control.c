@@ -198,7 +198,8 @@ static void vanish(Device *d, sd_bus_message *m) {
 }
 
 static void add_record(Device *d, sd_bus_message *m) {
-        (void) glucose_add(&d->glucose, device_clock(d, fake_now_s()));
+        if (glucose_add(&d->glucose, device_clock(d, fake_now_s())) < 0)
+                fake_log(d->fake, "%s has no room for another reading", d->address);
 }
 
 static void set_range(Device *d, sd_bus_message *m) {

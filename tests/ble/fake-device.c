@@ -415,7 +415,7 @@ static bool add_word(Device *d, const char *word) {
 
 Device *device_add(Fake *f, const char *description, const char **ret_fault) {
         _cleanup_free_ char *copy = strdup(description);
-        char *rest = copy, *address, *word;
+        char *rest = copy, *address, *word, path[18];
         Device *d;
 
         if (!copy || f->n_devices == FAKE_DEVICES_MAX)
@@ -427,11 +427,11 @@ Device *device_add(Fake *f, const char *description, const char **ret_fault) {
         *d = (Device){ .fake = f, .named = true, .rssi = -60 };
         (void) snprintf(d->address, sizeof(d->address), "%s", address);
         (void) snprintf(d->name, sizeof(d->name), "%s", strsep(&rest, ","));
-        (void) snprintf(d->object.path, sizeof(d->object.path), "%s/dev_%s", f->adapter.path, address);
-        for (char *p = d->object.path; *p; p++)
+        memcpy(path, d->address, sizeof(path));
+        for (char *p = path; *p; p++)
                 if (*p == ':')
                         *p = '_';
-        object_init(f, &d->object, &device_interface, d);
+        object_init(f, &d->object, &device_interface, d, "%s/dev_%s", f->adapter.path, path);
         while ((word = strsep(&rest, ",")))
                 if (!add_word(d, word))
                         return *ret_fault = "has a word that is not known", NULL;

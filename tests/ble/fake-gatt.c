@@ -302,8 +302,7 @@ void gatt_add(Device *d, const ProfileService *profile) {
 
         *s = (Service){ .profile = profile };
         profile_uuid(profile->uuid, s->uuid);
-        (void) snprintf(s->object.path, sizeof(s->object.path), "%s/service%04x", d->object.path, handle);
-        object_init(d->fake, &s->object, &service_interface, d);
+        object_init(d->fake, &s->object, &service_interface, d, "%s/service%04x", d->object.path, handle);
         for (size_t i = 0; i < profile->n_characteristics && d->n_characteristics < FAKE_CHARACTERISTICS_MAX;
                         i++) {
                 Characteristic *c = &d->characteristics[d->n_characteristics++];
@@ -311,14 +310,11 @@ void gatt_add(Device *d, const ProfileService *profile) {
 
                 *c = (Characteristic){ .profile = &profile->characteristics[i], .service = s };
                 profile_uuid(c->profile->uuid, c->uuid);
-                (void) snprintf(c->object.path, sizeof(c->object.path), "%.80s/char%04x", s->object.path,
+                object_init(d->fake, &c->object, &characteristic_interface, d, "%s/char%04x", s->object.path,
                                 own);
-                object_init(d->fake, &c->object, &characteristic_interface, d);
-                if (!profile_notifies(c->profile))
-                        continue;
-                (void) snprintf(c->descriptor.path, sizeof(c->descriptor.path), "%.100s/desc%04x",
-                                c->object.path, own + 2);
-                object_init(d->fake, &c->descriptor, &descriptor_interface, d);
+                if (profile_notifies(c->profile))
+                        object_init(d->fake, &c->descriptor, &descriptor_interface, d, "%s/desc%04x",
+                                        c->object.path, own + 2);
         }
 }
 

@@ -9,7 +9,12 @@
 static const char properties_name[] = "org.freedesktop.DBus.Properties";
 static const char manager_name[] = "org.freedesktop.DBus.ObjectManager";
 
-void object_init(Fake *f, Object *o, const Interface *interface, Device *d) {
+void object_init(Fake *f, Object *o, const Interface *interface, Device *d, const char *path_format, ...) {
+        va_list arguments;
+
+        va_start(arguments, path_format);
+        (void) vsnprintf(o->path, sizeof(o->path), path_format, arguments);
+        va_end(arguments);
         o->interface = interface;
         o->device = d;
         f->objects[f->n_objects++] = o;

@@ -156,7 +156,8 @@ struct Fake {
 };
 
 /* ---- fake-objects.c: objects and their properties on the bus ---- */
-void object_init(Fake *f, Object *o, const Interface *interface, Device *d);
+_printf_(5, 6) void object_init(
+                Fake *f, Object *o, const Interface *interface, Device *d, const char *path_format, ...);
 /* Both signal what changes, and do nothing where it is so already. */
 void object_show(Fake *f, Object *o);
 void object_hide(Fake *f, Object *o);
