@@ -137,6 +137,7 @@ struct BleSource {
 
         sd_bus *bus;
         char owner[64];   /* the unique name behind org.bluez; "": nobody */
+        bool asking;      /* the bus, who that is */
         sd_bus_slot *objects_call, *adapter_call;
         int64_t bus_due_us; /* without a connection: the next attempt */
         unsigned bus_failures;

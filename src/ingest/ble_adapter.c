@@ -181,7 +181,7 @@ static const char *why_down(const BleSource *s) {
 }
 
 int64_t ble_adapter_review(BleSource *s, int64_t now_us) {
-        if (s->bus)
+        if (s->bus && !s->asking && !(s->loading && !s->loaded))
                 ble_tell(s, why_down(s));
         if (!s->loaded || !s->adapter_here)
                 return INT64_MAX;

@@ -13,7 +13,7 @@ void ble_bus_close(BleSource *s) {
         for (size_t i = 0; i < s->device_count; i++)
                 ble_device_reset(s->devices[i]);
         ble_adapter_gone(s);
-        s->loaded = s->loading = false;
+        s->loaded = s->loading = s->asking = false;
         s->owner[0] = '\0';
         if (s->bus) {
                 (void) sd_bus_detach_event(s->bus);
@@ -70,6 +70,7 @@ static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         const char *owner;
 
         s->bus_failures = 0;
+        s->asking = false;
         if (sd_bus_message_is_method_error(m, "org.freedesktop.DBus.Error.NameHasNoOwner"))
                 ble_tell(s, "bluetoothd does not run");
         else if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "s", &owner) < 0)
@@ -133,6 +134,7 @@ void ble_bus_open(BleSource *s) {
         if (r < 0)
                 return lose(s, "no connection", r);
         s->bus_due_us = INT64_MAX;
+        s->asking = true;
         r = set_up(s);
         if (r < 0)
                 lose(s, "no signals", r);

@@ -211,11 +211,9 @@ static int on_objects(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         s->objects_call = sd_bus_slot_unref(s->objects_call);
         s->loading = false;
         if (ble_fault(s, m) == BLE_FAULT_NONE) {
-                s->loaded = true;
-                if (ble_read_objects(m, loaded, s) < 0) {
-                        s->counters.malformed++;
-                        s->loaded = false;
-                }
+                bool is_good = ble_read_objects(m, loaded, s) == 0;
+                s->counters.malformed += !is_good;
+                s->loaded |= is_good;
         }
         s->bus_failures = s->loaded ? 0 : s->bus_failures + 1;
         s->load_due_us = s->loaded ? INT64_MAX
