@@ -104,6 +104,7 @@ typedef struct BleDevice {
         unsigned rung;      /* of the recovery ladder, the next one */
         bool failing;       /* an alert says that the ladder has ended */
         bool anew;          /* subscriptions are given up before they are made */
+        unsigned again;     /* how often in a row they have failed */
         int64_t again_us;   /* when failed subscriptions are tried again; INT64_MAX: none has failed */
 
         BleLastAdvert adverts[BLE_LAST_ADVERTS_MAX];
@@ -144,7 +145,9 @@ struct BleSource {
 
         bool loading, loaded; /* BlueZ's objects */
         int64_t load_due_us;  /* they could not be had: the next attempt */
-        bool adapter_here, powered, discovering;
+        bool adapter_here, powered;
+        bool listening;   /* discovery is on because of us, as far as we were told */
+        bool discovering; /* because of anybody */
         BlePower power;
         int64_t power_due_us, discovery_due_us;
         unsigned discovery_failures;
@@ -203,8 +206,8 @@ typedef enum BleFault {
         BLE_FAULT_OTHER,
 } BleFault;
 
-/* What an answer says; errors are counted. */
-BleFault ble_fault(BleSource *s, sd_bus_message *answer);
+/* What an answer says that is to have that signature; errors are counted. */
+BleFault ble_fault(BleSource *s, sd_bus_message *answer, const char *signature);
 
 /* --- ble_objects.c --- */
 int ble_objects_watch(BleSource *s) _must_check_; /* subscribes to signals */

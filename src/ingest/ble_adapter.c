@@ -5,7 +5,7 @@ enum { OFF_US = 1000 * 1000 /* how long the adapter stays off in a power cycle *
 
 void ble_adapter_gone(BleSource *s) {
         s->adapter_call = sd_bus_slot_unref(s->adapter_call);
-        s->adapter_here = s->powered = s->discovering = false;
+        s->adapter_here = s->powered = s->listening = s->discovering = false;
         s->power = BLE_POWER_STEADY;
         s->discovery_due_us = 0;
         s->discovery_failures = 0;
@@ -14,9 +14,15 @@ void ble_adapter_gone(BleSource *s) {
 
 static void lost_power(BleSource *s) {
         s->adapter_call = sd_bus_slot_unref(s->adapter_call);
-        s->discovering = false;
+        s->listening = s->discovering = false;
         for (size_t i = 0; i < s->device_count; i++)
                 ble_device_reset(s->devices[i]);
+}
+
+static void stopped_by_itself(BleSource *s) {
+        s->counters.discovery_restarted++;
+        s->listening = false;
+        s->discovery_due_us = ble_now() + s->options->retry_min_us;
 }
 
 void ble_adapter_news(BleSource *s, const BleNews *n) {
@@ -29,12 +35,9 @@ void ble_adapter_news(BleSource *s, const BleNews *n) {
         if (n->powered != BLE_UNSAID)
                 s->powered = n->powered == BLE_YES;
         if (n->discovering != BLE_UNSAID) {
-                if (s->discovering && n->discovering == BLE_NO) {
-                        s->counters.discovery_restarted += !s->adapter_call;
-                        s->discovery_due_us = ble_now() + s->options->retry_min_us;
-                }
+                if (s->listening && n->discovering == BLE_NO && !s->adapter_call)
+                        stopped_by_itself(s);
                 s->discovering = n->discovering == BLE_YES;
-                s->heard_us = ble_now();
         }
         ble_wake(s);
 }
@@ -45,7 +48,7 @@ static int on_power(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         BleSource *s = userdata;
 
         s->adapter_call = sd_bus_slot_unref(s->adapter_call);
-        if (ble_fault(s, m) != BLE_FAULT_NONE) {
+        if (ble_fault(s, m, "") != BLE_FAULT_NONE) {
                 s->power_due_us = ble_now() + s->options->retry_max_us;
                 s->power = BLE_POWER_STEADY;
         } else if (s->power == BLE_POWER_GOING_OFF) {
@@ -85,10 +88,17 @@ static int on_stopped(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         BleSource *s = userdata;
 
         s->adapter_call = sd_bus_slot_unref(s->adapter_call);
-        (void) ble_fault(s, m); /* what was not on is off too */
-        s->discovering = false;
+        (void) ble_fault(s, m, ""); /* what was not on is off too */
+        s->listening = false;
         ble_wake(s);
         return 0;
+}
+
+static void stop_discovery(BleSource *s) {
+        const BleMethod method = { s->adapter, "org.bluez.Adapter1", "StopDiscovery" };
+
+        if (ble_call(s, &s->adapter_call, &method, on_stopped, s, s->options->call_timeout_us, NULL) < 0)
+                s->listening = false;
 }
 
 static void discovery_failed(BleSource *s) {
@@ -101,13 +111,17 @@ static int on_started(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         BleSource *s = userdata;
 
         s->adapter_call = sd_bus_slot_unref(s->adapter_call);
-        BleFault fault = ble_fault(s, m);
-        if (fault != BLE_FAULT_NONE && fault != BLE_FAULT_BUSY)
+        BleFault fault = ble_fault(s, m, "");
+        if (fault == BLE_FAULT_BUSY) { /* one that nobody knows of any more */
+                discovery_failed(s);
+                stop_discovery(s);
+        } else if (fault != BLE_FAULT_NONE)
                 discovery_failed(s);
         else {
                 s->discovery_failures = 0;
-                s->discovering = true;
+                s->listening = true;
                 s->heard_us = ble_now();
+                s->discovery_due_us = s->heard_us + s->options->call_timeout_us; /* until it is on indeed */
         }
         ble_wake(s);
         return 0;
@@ -118,7 +132,7 @@ static int on_filter(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         const BleMethod method = { s->adapter, "org.bluez.Adapter1", "StartDiscovery" };
 
         s->adapter_call = sd_bus_slot_unref(s->adapter_call);
-        if (ble_fault(s, m) != BLE_FAULT_NONE ||
+        if (ble_fault(s, m, "") != BLE_FAULT_NONE ||
                         ble_call(s, &s->adapter_call, &method, on_started, s, s->options->call_timeout_us, NULL) < 0)
                 discovery_failed(s);
         ble_wake(s);
@@ -140,13 +154,6 @@ static void start_discovery(BleSource *s) {
         if (ble_call(s, &s->adapter_call, &method, on_filter, s, s->options->call_timeout_us, "a{sv}", 2,
                             "Transport", "s", "le", "DuplicateData", "b", has_adverts(s)) < 0)
                 discovery_failed(s);
-}
-
-static void stop_discovery(BleSource *s) {
-        const BleMethod method = { s->adapter, "org.bluez.Adapter1", "StopDiscovery" };
-
-        if (ble_call(s, &s->adapter_call, &method, on_stopped, s, s->options->call_timeout_us, NULL) < 0)
-                s->discovering = false;
 }
 
 /* As soon as it has stopped it is wanted again. */
@@ -194,9 +201,11 @@ int64_t ble_adapter_review(BleSource *s, int64_t now_us) {
         }
         if (!ble_adapter_works(s))
                 return s->power == BLE_POWER_OFF ? s->power_due_us : INT64_MAX;
-        if (s->adapter_call || wants_discovery(s) == s->discovering)
-                return INT64_MAX;
-        if (s->discovering)
+        if (s->listening && !s->discovering && !s->adapter_call && now_us >= s->discovery_due_us)
+                stopped_by_itself(s);
+        if (s->adapter_call || wants_discovery(s) == s->listening)
+                return s->listening && !s->discovering ? s->discovery_due_us : INT64_MAX;
+        if (s->listening)
                 stop_discovery(s);
         else if (now_us >= s->discovery_due_us)
                 start_discovery(s);

@@ -194,7 +194,7 @@ static bool wants_bond(const sd_bus_error *e) {
         return false;
 }
 
-BleFault ble_fault(BleSource *s, sd_bus_message *answer) {
+BleFault ble_fault(BleSource *s, sd_bus_message *answer, const char *signature) {
         static const struct {
                 const char *name;
                 BleFault fault;
@@ -207,8 +207,12 @@ BleFault ble_fault(BleSource *s, sd_bus_message *answer) {
         };
         const sd_bus_error *e = sd_bus_message_get_error(answer);
 
-        if (!e || !e->name)
+        if ((!e || !e->name) && sd_bus_message_has_signature(answer, signature))
                 return BLE_FAULT_NONE;
+        if (!e || !e->name) {
+                s->counters.malformed++;
+                return BLE_FAULT_OTHER;
+        }
         s->counters.call_errors++;
         if (wants_bond(e))
                 return BLE_FAULT_BOND;

@@ -40,7 +40,7 @@ static void take_offset(BleDevice *d, uint16_t code, Bytes value) {
 
 static BleFault take_answer(BleDevice *d, sd_bus_message *m) {
         BleCharacteristic *c = find_clock(d);
-        BleFault fault = ble_fault(d->source, m);
+        BleFault fault = ble_fault(d->source, m, "ay");
         Bytes value;
 
         d->clock_call = sd_bus_slot_unref(d->clock_call);
@@ -49,10 +49,7 @@ static BleFault take_answer(BleDevice *d, sd_bus_message *m) {
         c->reading = false;
         if (fault != BLE_FAULT_NONE)
                 d->source->counters.clock_failures++;
-        else if (ble_read_bytes(m, &value) < 0) {
-                d->source->counters.malformed++;
-                d->source->counters.clock_failures++;
-        } else
+        else if (ble_read_bytes(m, &value) == 0)
                 take_offset(d, c->code, value);
         return fault;
 }
@@ -103,7 +100,7 @@ static int on_set(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         BleDevice *d = userdata;
 
         d->clock_call = sd_bus_slot_unref(d->clock_call);
-        if (ble_fault(d->source, m) != BLE_FAULT_NONE) {
+        if (ble_fault(d->source, m, "") != BLE_FAULT_NONE) {
                 d->source->counters.clock_failures++;
                 return 0;
         }

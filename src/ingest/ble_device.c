@@ -31,7 +31,7 @@ static void tell_to_disconnect(BleDevice *d) {
 static int on_connected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         BleDevice *d = userdata;
 
-        switch (ble_fault(d->source, m)) {
+        switch (ble_fault(d->source, m, "")) {
         case BLE_FAULT_NONE:
         case BLE_FAULT_DONE:
                 ble_device_event(d, BLE_ANSWERED);
@@ -51,7 +51,7 @@ static int on_connected(sd_bus_message *m, void *userdata, sd_bus_error *error) 
 static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         BleDevice *d = userdata;
 
-        ble_device_event(d, ble_fault(d->source, m) == BLE_FAULT_NONE ? BLE_ANSWERED : BLE_FAILED);
+        ble_device_event(d, ble_fault(d->source, m, "") == BLE_FAULT_NONE ? BLE_ANSWERED : BLE_FAILED);
         return 0;
 }
 

@@ -1,10 +1,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/backoff.h"
 #include "ingest/ble.h"
 #include "ingest/ble_profile.h"
-
-enum { AGAIN_US = 30 * 1000 * 1000 };
 
 BleCharacteristic *ble_gatt_at(BleDevice *d, uint16_t handle) {
         for (size_t i = 0; i < d->characteristic_count; i++)
@@ -66,6 +65,7 @@ void ble_gatt_lost(BleDevice *d) {
                 d->characteristics[i].subscribed = d->characteristics[i].failed =
                                 d->characteristics[i].reading = false;
         d->again_us = INT64_MAX;
+        d->again = 0;
         d->anew = false;
 }
 
@@ -133,7 +133,7 @@ static int on_stopped(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
 static int on_subscribed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         BleDevice *d = userdata;
-        BleFault fault = ble_fault(d->source, m);
+        BleFault fault = ble_fault(d->source, m, "");
 
         if (is_over(d, fault))
                 return 0;
@@ -169,14 +169,14 @@ static void start_notify(BleDevice *d) {
 static int on_stopped(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         BleDevice *d = userdata;
 
-        if (!is_over(d, ble_fault(d->source, m)))
+        if (!is_over(d, ble_fault(d->source, m, "")))
                 start_notify(d);
         return 0;
 }
 
 static int on_read(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         BleDevice *d = userdata;
-        BleFault fault = ble_fault(d->source, m);
+        BleFault fault = ble_fault(d->source, m, "ay");
         Bytes value;
 
         if (is_over(d, fault))
@@ -187,11 +187,10 @@ static int on_read(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         }
         BleCharacteristic *c = &d->characteristics[d->step];
         c->reading = false;
-        if (fault != BLE_FAULT_NONE || ble_read_bytes(m, &value) < 0) {
-                d->source->counters.malformed += fault == BLE_FAULT_NONE;
-                d->source->counters.subscribe_failures++;
-        } else
+        if (fault == BLE_FAULT_NONE && ble_read_bytes(m, &value) == 0)
                 ble_gatt_value(d, c, value);
+        else
+                d->source->counters.subscribe_failures++;
         d->step++;
         next_step(d);
         return 0;
@@ -206,12 +205,15 @@ static bool read_step(BleDevice *d, BleCharacteristic *c) {
 }
 
 static void finish(BleDevice *d) {
+        const BleOptions *o = d->source->options;
         size_t failed = 0;
 
         for (size_t i = 0; i < d->characteristic_count; i++)
                 failed += d->characteristics[i].failed && !d->characteristics[i].subscribed;
         d->anew = false;
-        d->again_us = failed > 0 ? ble_now() + AGAIN_US : INT64_MAX;
+        d->again = failed > 0 ? d->again + 1 : 0;
+        d->again_us = failed > 0 ? ble_now() + (int64_t) backoff_delay(o->retry_min_us, o->retry_max_us, d->again)
+                                 : INT64_MAX;
         ble_device_event(d, count_subscribed(d) > 0 ? BLE_ANSWERED : BLE_FAILED);
 }
 

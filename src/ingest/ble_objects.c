@@ -210,7 +210,7 @@ static int on_objects(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 
         s->objects_call = sd_bus_slot_unref(s->objects_call);
         s->loading = false;
-        if (ble_fault(s, m) == BLE_FAULT_NONE) {
+        if (ble_fault(s, m, "a{oa{sa{sv}}}") == BLE_FAULT_NONE) {
                 bool is_good = ble_read_objects(m, loaded, s) == 0;
                 s->counters.malformed += !is_good;
                 s->loaded |= is_good;

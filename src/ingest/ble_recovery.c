@@ -172,7 +172,7 @@ static bool misses_somebody(const BleSource *s) {
 }
 
 int64_t ble_recovery_scan(BleSource *s, int64_t now_us) {
-        if (!ble_adapter_works(s) || !s->discovering || !misses_somebody(s))
+        if (!ble_adapter_works(s) || !s->listening || !misses_somebody(s))
                 return INT64_MAX;
         int64_t due = s->heard_us + s->options->scan_silence_us;
         if (now_us < due)
