@@ -57,6 +57,7 @@ void fake_restart(Fake *f, uint64_t down_us) {
 
                 d->connecting = sd_bus_message_unref(d->connecting);
                 d->pairing = sd_bus_message_unref(d->pairing);
+                d->leaving = sd_bus_message_unref(d->leaving);
                 device_drop(d);
                 d->has_rssi = false;
         }
@@ -143,6 +144,8 @@ static void free_all(Fake *f) {
 
                 (void) sd_bus_message_unref(d->connecting);
                 (void) sd_bus_message_unref(d->pairing);
+                (void) sd_bus_message_unref(d->leaving);
+                (void) sd_event_source_disable_unref(d->leave);
                 (void) sd_event_source_disable_unref(d->step);
                 (void) sd_event_source_disable_unref(d->report);
         }

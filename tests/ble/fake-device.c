@@ -251,18 +251,34 @@ void device_drop(Device *d) {
                 object_changed(d->fake, &d->object, "ServicesResolved", "Connected", NULL);
         answer(&d->connecting, "org.bluez.Error.Failed", "le-connection-abort-by-local");
         answer(&d->pairing, "org.bluez.Error.AuthenticationCanceled", "Authentication Canceled");
+        d->leave = sd_event_source_disable_unref(d->leave);
+        answer(&d->leaving, NULL, NULL);
         if (d->stale_until == TROUBLE_RECONNECT)
                 gatt_set_trouble(d, TROUBLE_NONE);
         fake_log(d->fake, "%s disconnected", d->address);
 }
 
+static int on_leave(sd_event_source *source, uint64_t usec, void *userdata) {
+        device_drop(userdata);
+        return 0;
+}
+
+/* As with BlueZ the link stays for a while, and the answer comes when it is gone. Until then the device counts as
+ * connected, Connect succeeds at once, and StartNotify does not. */
 static int disconnect_call(Fake *f, Object *o, sd_bus_message *call) {
         Device *d = container_of(o, Device, object);
 
         if (d->stage == STAGE_IDLE)
                 return sd_bus_reply_method_errorf(call, "org.bluez.Error.NotConnected", "Not Connected");
-        device_drop(d);
-        return sd_bus_reply_method_return(call, "");
+        if (!d->connected) {
+                device_drop(d);
+                return sd_bus_reply_method_return(call, "");
+        }
+        if (d->leaving)
+                return sd_bus_reply_method_errorf(call, "org.bluez.Error.InProgress", "In Progress");
+        d->leaving = sd_bus_message_ref(call);
+        return sd_event_add_time_relative(
+                        f->event, &d->leave, CLOCK_MONOTONIC, FAKE_LEAVE_US, 1, on_leave, d);
 }
 
 void device_forget(Device *d) {

@@ -144,6 +144,8 @@ static int start_notify(Fake *f, Object *o, sd_bus_message *call) {
         if (!notifies(o))
                 return sd_bus_reply_method_errorf(
                                 call, "org.bluez.Error.NotSupported", "Operation is not supported");
+        if (o->device->leaving)
+                return sd_bus_reply_method_errorf(call, "org.bluez.Error.NotConnected", "Not Connected");
         r = want_bond(c, call);
         if (r != 0)
                 return r;

@@ -227,8 +227,13 @@ static int handle_faults(Fake *f, const Object *o, const Method *method, sd_bus_
                 return sd_bus_reply_method_errorf(call, fault->error, "as the test wants it") < 0 ? -EIO : 1;
         if (o->device && fault_take(f, FAULT_DROP, method->name, o->device)) {
                 device_drop(o->device);
-                return sd_bus_reply_method_errorf(call, "org.bluez.Error.Failed", "Not connected") < 0 ? -EIO
-                                                                                                       : 1;
+                /* ATT's "unlikely error": so ends what was under way when the link went, whatever the reason */
+                return sd_bus_reply_method_errorf(call, "org.bluez.Error.Failed", "%s",
+                                       o->interface == &characteristic_interface
+                                                       ? "Operation failed with ATT error: 0x0e"
+                                                       : "Not connected") < 0
+                                       ? -EIO
+                                       : 1;
         }
         return 0;
 }

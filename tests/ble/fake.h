@@ -20,7 +20,8 @@ enum {
         FAKE_FAULTS_MAX = 64,
         FAKE_LOG_MAX = 8192,
         FAKE_COUNTERS_MAX = 8192,
-        FAKE_STEP_US = 2000,     /* from one step of a connection to the next */
+        FAKE_STEP_US = 2000,    /* from one step of a connection to the next */
+        FAKE_LEAVE_US = 100000, /* Disconnect takes; BlueZ gives those who are in the middle of something 2 s */
         FAKE_BEACON_US = 200000, /* between two adverts of a device */
 };
 
@@ -109,8 +110,8 @@ struct Device {
         Stage stage;
         bool connected, resolved, paired, bonded, trusted;
         Trouble stale_until;
-        sd_bus_message *connecting, *pairing; /* calls without their answer yet */
-        sd_event_source *step, *report;
+        sd_bus_message *connecting, *pairing, *leaving; /* calls without their answer yet */
+        sd_event_source *step, *report, *leave;
 };
 
 typedef enum FaultKind { FAULT_FAIL, FAULT_HANG, FAULT_DROP } FaultKind;

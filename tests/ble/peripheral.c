@@ -6,7 +6,8 @@
  * the record access control point, behind an encrypted link. --records says how many of them there are, --clock by how
  * much the device's clock is ahead. SIGUSR1 takes it out of range for a while (--away), by switching its radio off.
  *
- * It has no buttons and no display, and pairs with whoever asks: its agent is the default one, and says yes.
+ * SIGUSR2 is its button: from then on it pairs with whoever asks (its agent becomes the default one, without keys or
+ * display). Before, nobody is there who would say yes.
  *
  * It registers again when bluetoothd comes back. Says on its standard output what happens to it: "address ADDRESS" once
  * it is on the air, "clock SECONDS" when its clock is set, "bluetoothd is gone", "out of range". */
@@ -220,6 +221,10 @@ static int on_stop_notify(sd_bus_message *m, void *userdata, sd_bus_error *error
         return sd_bus_reply_method_return(m, "");
 }
 
+static int on_yes(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return sd_bus_reply_method_return(m, "");
+}
+
 #define METHOD(name, in, out, handler) SD_BUS_METHOD(name, in, out, handler, SD_BUS_VTABLE_UNPRIVILEGED)
 
 static const sd_bus_vtable service_vtable[] = {
@@ -239,6 +244,7 @@ static const sd_bus_vtable characteristic_vtable[] = {
         METHOD("WriteValue", "aya{sv}", "", on_write),
         METHOD("StartNotify", "", "", on_start_notify),
         METHOD("StopNotify", "", "", on_stop_notify),
+        METHOD("Confirm", "", "", on_yes), /* of an indication */
         SD_BUS_VTABLE_END,
 };
 
@@ -301,10 +307,6 @@ static int get_uuids(sd_bus *bus, const char *path, const char *interface, const
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int on_yes(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return sd_bus_reply_method_return(m, "");
-}
-
 static const sd_bus_vtable advert_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("Type", "s", get_type, 0, SD_BUS_VTABLE_PROPERTY_CONST),
@@ -362,12 +364,6 @@ static int on_registered(sd_bus_message *m, void *userdata, sd_bus_error *error)
 static int on_registering(sd_event_source *source, uint64_t usec, void *userdata) {
         const Peripheral *p = userdata;
 
-        /* in order on one connection; where the agent is not taken, the application isn't either */
-        (void) sd_bus_call_method_async(p->bus, NULL, "org.bluez", "/org/bluez", "org.bluez.AgentManager1",
-                        "RegisterAgent", NULL, NULL, "os", agent_path, "NoInputNoOutput");
-        (void) sd_bus_call_method_async(p->bus, NULL, "org.bluez", "/org/bluez", "org.bluez.AgentManager1",
-                        "RequestDefaultAgent", NULL, NULL, "o", agent_path);
-
         return sd_bus_call_method_async(p->bus, NULL, "org.bluez", p->adapter, "org.bluez.GattManager1",
                         "RegisterApplication", on_registered, userdata, "oa{sv}", app_path, 0);
 }
@@ -412,7 +408,7 @@ static int on_away(sd_event_source *source, uint64_t usec, void *userdata) {
         return again(p->registering, 1);
 }
 
-static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+static int on_leave(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
         Peripheral *p = userdata;
 
         if (set_powered(p, false) < 0)
@@ -420,6 +416,19 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
         end_subscriptions(p);
         say("out of range");
         return again(p->away, p->away_us);
+}
+
+static int on_button(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        Peripheral *p = userdata;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r = sd_bus_call_method(p->bus, "org.bluez", "/org/bluez", "org.bluez.AgentManager1",
+                        "RegisterAgent", &error, NULL, "os", agent_path, "NoInputNoOutput");
+
+        if (r >= 0)
+                r = sd_bus_call_method(p->bus, "org.bluez", "/org/bluez", "org.bluez.AgentManager1",
+                                "RequestDefaultAgent", &error, NULL, "o", agent_path);
+        say("%s", r < 0 ? error.message : "ready to pair");
+        return 0;
 }
 
 static int on_sampling(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -447,11 +456,14 @@ static int open_events(Peripheral *p) {
         (void) sigemptyset(&mask);
         (void) sigaddset(&mask, SIGTERM);
         (void) sigaddset(&mask, SIGUSR1);
+        (void) sigaddset(&mask, SIGUSR2);
         (void) sigprocmask(SIG_BLOCK, &mask, NULL);
         if (r >= 0)
                 r = sd_event_add_signal(p->event, NULL, SIGTERM, NULL, NULL);
         if (r >= 0)
-                r = sd_event_add_signal(p->event, NULL, SIGUSR1, on_signal, p);
+                r = sd_event_add_signal(p->event, NULL, SIGUSR1, on_leave, p);
+        if (r >= 0)
+                r = sd_event_add_signal(p->event, NULL, SIGUSR2, on_button, p);
         if (r >= 0)
                 r = sd_event_add_time_relative(
                                 p->event, &p->registering, CLOCK_MONOTONIC, 1, 1, on_registering, p);

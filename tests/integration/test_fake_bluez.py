@@ -2,7 +2,7 @@
 
 import pytest
 from bluez import Bluez, DBusErrorResponse, bluez_object
-from jeepney import MatchRule, message_bus
+from jeepney import MatchRule, message_bus, new_method_call
 from jeepney.low_level import HeaderFields
 from ward import PATIENCE, wait_for
 
@@ -127,6 +127,27 @@ def test_values_reach_who_subscribed(fake):
     connect(fake)
     fake.call("StartNotify", to=attribute(fake, BELT_PATH, "2a37"))
     assert fake.notify(BELT, "2a37", b"\x00\x48")
+
+
+def test_disconnecting_takes_a_while(fake):
+    connect(fake)
+    heart = attribute(fake, BELT_PATH, "2a37")
+    serial = next(fake.connection.outgoing_serial)
+    fake.connection.send(new_method_call(bluez_object(BELT_PATH, "org.bluez.Device1"), "Disconnect"), serial=serial)
+    device(fake, "Connect")
+    with pytest.raises(DBusErrorResponse, match="NotConnected"):
+        fake.call("StartNotify", to=heart)
+    fake.wait_state(BELT, connected=False)
+    connect(fake)
+
+
+def test_a_link_that_goes_ends_what_was_under_way(fake):
+    connect(fake)
+    heart = attribute(fake, BELT_PATH, "2a37")
+    fake.drop_at("StartNotify")
+    with pytest.raises(DBusErrorResponse, match="0x0e"):
+        fake.call("StartNotify", to=heart)
+    assert not fake.state(BELT)["connected"]
 
 
 def test_secrets_want_a_bond(fake):
