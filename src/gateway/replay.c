@@ -30,6 +30,14 @@ static int64_t mono_of(const Gateway *g, const Stamp *now, const EntryTime *when
 
 /* --- identities --- */
 
+/* As it would stand, had the device's readings come just now. */
+static void remember_sequence(Gateway *g, const ReadingBody *b) {
+        const Device *d = registry_find_device(g->registry, b->device);
+
+        if (d && b->has_seq && !(b->flags & FLAG_RETAINED))
+                registry_device(g->registry, d->id)->next_seq = b->seq + 1;
+}
+
 static int remember(void *userdata, const StoredEntry *stored) {
         Gateway *g = userdata;
         uint8_t plain[BODY_MAX];
@@ -39,10 +47,12 @@ static int remember(void *userdata, const StoredEntry *stored) {
 
         if (stored->entry.type == ENTRY_READING &&
                         ledger_open_body(g->ledger, stored, plain, &len, subject) == 0 &&
-                        body_get_reading(BYTES(plain, len), &b) == 0)
+                        body_get_reading(BYTES(plain, len), &b) == 0) {
                 validator_remember(g->validator, b.device, b.vital,
                                 b.device_clock_us != TIME_NONE ? b.device_clock_us : b.device_time_us,
                                 b.has_seq, b.seq, b.value);
+                remember_sequence(g, &b);
+        }
         return 0;
 }
 

@@ -26,7 +26,12 @@ void ble_tell(BleSource *s, const char *reason) {
         s->sink.state(s->sink.userdata, &s->source, up, s->reason);
 }
 
-void ble_alert(BleSource *s, const char *name, const BleDevice *d, const char *summary) {
+void ble_alert(BleSource *s, BleAlarm *alarm, const char *name, const BleDevice *d, const char *summary) {
+        BleAlarm wanted = summary ? BLE_ALARM_RAISED : BLE_ALARM_ENDED;
+
+        if (*alarm == wanted)
+                return;
+        *alarm = wanted;
         s->sink.alert(s->sink.userdata, &s->source, name, d ? d->config.id : s->source.name, summary);
 }
 

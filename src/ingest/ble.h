@@ -31,6 +31,9 @@ enum {
 
 typedef struct BleSource BleSource;
 
+/* UNKNOWN: it may have been raised before this process began. */
+typedef enum BleAlarm { BLE_ALARM_UNKNOWN, BLE_ALARM_ENDED, BLE_ALARM_RAISED } BleAlarm;
+
 typedef struct BleCharacteristic {
         BlePath path;
         uint16_t code; /* its 16-bit UUID */
@@ -58,6 +61,7 @@ typedef struct BleRecords {
         bool restarted;   /* its numbers began anew: the newest one said so */
         unsigned failures;
         uint32_t next;    /* the number to ask from; 0: from the first */
+        uint32_t asked_from;
         uint32_t handed, closing, durable; /* the same for what was handed over, is being written, is in the ledger */
         sd_bus_slot *call;
 } BleRecords;
@@ -80,7 +84,8 @@ typedef struct BleDevice {
         bool heard;       /* since it was tried last */
         bool linked;      /* counted as connected */
         bool asked_again; /* BlueZ was asked for what it may have forgotten to signal */
-        bool barred;      /* an alert says that it wants a bond */
+        BleAlarm barred;  /* it wants a bond */
+        bool was_heard;   /* before it was tried last */
         BleCharacteristic characteristics[BLE_CHARACTERISTICS_MAX];
         size_t characteristic_count, step;
         sd_bus_slot *call; /* that the state is about */
@@ -102,7 +107,7 @@ typedef struct BleDevice {
         unsigned intervals; /* that were seen */
         bool has_habit;     /* values are expected to go on */
         unsigned rung;      /* of the recovery ladder, the next one */
-        bool failing;       /* an alert says that the ladder has ended */
+        BleAlarm failing;   /* the ladder has ended */
         bool anew;          /* subscriptions are given up before they are made */
         unsigned again;     /* how often in a row they have failed */
         int64_t again_us;   /* when failed subscriptions are tried again; INT64_MAX: none has failed */
@@ -154,7 +159,7 @@ struct BleSource {
         int64_t heard_us; /* when any device was heard last, or listening began */
         bool heard_ever;
         unsigned scan_rung;
-        bool failing; /* an alert says so */
+        BleAlarm failing; /* likewise, of the scan */
 
         BleDevice **devices;
         BleTurn *turns; /* one a device */
@@ -179,8 +184,8 @@ static inline int64_t ble_now(void) {
 void ble_wake(BleSource *s);
 /* Tells the gateway whether the source works. reason "": it does. */
 void ble_tell(BleSource *s, const char *reason);
-/* A technical alert about the source (d NULL) or a device; summary NULL: it ends. */
-void ble_alert(BleSource *s, const char *name, const BleDevice *d, const char *summary);
+/* A technical alert about the source (d NULL) or a device, raised once until it ends; summary NULL: it ends. */
+void ble_alert(BleSource *s, BleAlarm *alarm, const char *name, const BleDevice *d, const char *summary);
 
 /* --- ble_bus.c --- */
 void ble_bus_open(BleSource *s);

@@ -13,7 +13,8 @@ void ble_adapter_gone(BleSource *s) {
 }
 
 static void lost_power(BleSource *s) {
-        s->adapter_call = sd_bus_slot_unref(s->adapter_call);
+        if (s->power == BLE_POWER_STEADY) /* else it is what switches it off */
+                s->adapter_call = sd_bus_slot_unref(s->adapter_call);
         s->listening = s->discovering = false;
         for (size_t i = 0; i < s->device_count; i++)
                 ble_device_reset(s->devices[i]);

@@ -86,6 +86,7 @@ static void nothing(BleDevice *d) {
 }
 
 static void do_connect(BleDevice *d) {
+        d->was_heard = d->heard;
         d->heard = d->asked_again = false;
         d->since_us = d->served_us = ble_now();
         call(d, "Connect", on_connected, d->source->options->connect_timeout_us);
@@ -104,11 +105,7 @@ static void read_clock(BleDevice *d) {
 }
 
 static void stream(BleDevice *d) {
-        BleSource *s = d->source;
-
-        if (d->barred)
-                ble_alert(s, "BluetoothPairing", d, NULL);
-        d->barred = false;
+        ble_alert(d->source, &d->barred, "BluetoothPairing", d, NULL);
         d->regular_us = ble_now();
 }
 
@@ -150,8 +147,7 @@ static void bar(BleDevice *d) {
                         d->bonded ? "%.63s does not accept its bond any more: wardstone ble forget, then pair"
                                   : "%.63s wants to be paired: wardstone ble pair",
                         d->config.id);
-        ble_alert(d->source, "BluetoothPairing", d, summary);
-        d->barred = true;
+        ble_alert(d->source, &d->barred, "BluetoothPairing", d, summary);
         if (d->linked)
                 tell_to_disconnect(d);
         link_down(d);

@@ -256,7 +256,8 @@ void ble_gatt_value(BleDevice *d, BleCharacteristic *c, Bytes value) {
         }
         if (c->code == BLE_RECORD_ACCESS)
                 return ble_records_response(d, value);
-        if (!p->is_reading)
+        /* A record that nobody asked for is not the next one. */
+        if (!p->is_reading || (c->code == BLE_GLUCOSE && d->records.phase != BLE_RECORDS_ASKED))
                 return;
         BleValue v = {
                 .device = d,

@@ -56,6 +56,16 @@ static void fail(BleDevice *d) {
 static void ask(BleDevice *d, BleRecordsWhich which);
 static void abort_transfer(BleDevice *d);
 
+/* What came since was sent for another request, from who knows which number on. */
+static void take_back(BleDevice *d) {
+        BleRecords *r = &d->records;
+
+        r->next = r->asked_from;
+        r->handed = MIN(r->handed, r->asked_from);
+        r->closing = MIN(r->closing, r->asked_from);
+        r->durable = MIN(r->durable, r->asked_from);
+}
+
 static int on_written(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         BleDevice *d = userdata;
 
@@ -68,6 +78,7 @@ static int on_written(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 return 0;
         case BLE_FAULT_BUSY: /* an earlier request, be it of somebody who is no more */
                 if (d->records.phase == BLE_RECORDS_ASKED) {
+                        take_back(d);
                         abort_transfer(d);
                         return 0;
                 }
@@ -99,6 +110,7 @@ static void ask(BleDevice *d, BleRecordsWhich which) {
         if (which == BLE_RECORDS_FROM && (r->no_from || r->next == 0 || r->next > UINT16_MAX))
                 which = BLE_RECORDS_ALL;
         r->which = which;
+        r->asked_from = r->next;
         if (which == BLE_RECORDS_FROM) {
                 request.operator = RACP_FROM;
                 request.first = (uint16_t) r->next;

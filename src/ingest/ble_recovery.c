@@ -30,11 +30,8 @@ static bool serves_others(const BleSource *s, const BleDevice *but, int64_t now_
 static void give_up(BleDevice *d, const char *what) {
         char summary[192];
 
-        if (d->failing)
-                return;
-        d->failing = true;
         (void) snprintf(summary, sizeof summary, "%.63s %s", d->config.id, what);
-        ble_alert(d->source, "BluetoothFailed", d, summary);
+        ble_alert(d->source, &d->failing, "BluetoothFailed", d, summary);
 }
 
 static void succeed(BleDevice *d) {
@@ -42,12 +39,8 @@ static void succeed(BleDevice *d) {
 
         d->rung = RUNG_RESUBSCRIBE;
         d->failures = 0;
-        if (d->failing)
-                ble_alert(s, "BluetoothFailed", d, NULL);
-        d->failing = false;
-        if (s->failing)
-                ble_alert(s, "BluetoothFailed", NULL, NULL);
-        s->failing = false;
+        ble_alert(s, &d->failing, "BluetoothFailed", d, NULL);
+        ble_alert(s, &s->failing, "BluetoothFailed", NULL, NULL);
 }
 
 void ble_recovery_value(BleDevice *d, unsigned regular) {
@@ -60,9 +53,11 @@ void ble_recovery_value(BleDevice *d, unsigned regular) {
         int64_t interval = now - d->regular_us;
         /* The longest of late, so that a device that is slow at times is not taken for a quiet one. */
         d->usual_us = MAX(interval, d->usual_us - d->usual_us / 16);
-        d->intervals += !d->has_habit;
-        d->has_habit = d->intervals >= regular;
         d->regular_us = now;
+        if (d->has_habit)
+                return;
+        d->has_habit = ++d->intervals >= regular;
+        ble_wake(d->source); /* from now on its silence is looked for */
 }
 
 /* --- a stale link --- */
@@ -140,14 +135,14 @@ int64_t ble_recovery_review(BleDevice *d, int64_t now_us) {
 void ble_recovery_connect_failed(BleDevice *d) {
         BleSource *s = d->source;
 
-        if (!d->heard)
+        if (!d->heard && !d->was_heard)
                 return;
-        if (d->failures == CONNECT_FAILURES_LISTEN)
+        if (d->failures % CONNECT_FAILURES_LISTEN == 0)
                 ble_adapter_restart_discovery(s);
-        if (d->failures != CONNECT_FAILURES_POWER)
+        if (d->failures < CONNECT_FAILURES_POWER)
                 return;
         give_up(d, "is heard, but a connection brings no values");
-        if (!serves_others(s, d, ble_now()))
+        if (d->failures % CONNECT_FAILURES_POWER == 0 && !serves_others(s, d, ble_now()))
                 (void) ble_adapter_cycle_power(s);
 }
 
@@ -157,9 +152,7 @@ void ble_recovery_heard(BleSource *s) {
         s->heard_us = ble_now();
         s->heard_ever = true;
         s->scan_rung = 0;
-        if (s->failing)
-                ble_alert(s, "BluetoothFailed", NULL, NULL);
-        s->failing = false;
+        ble_alert(s, &s->failing, "BluetoothFailed", NULL, NULL);
 }
 
 static bool misses_somebody(const BleSource *s) {
@@ -182,9 +175,7 @@ int64_t ble_recovery_scan(BleSource *s, int64_t now_us) {
                 s->scan_rung++;
                 ble_adapter_restart_discovery(s);
         } else if (s->heard_ever) {
-                if (!s->failing)
-                        ble_alert(s, "BluetoothFailed", NULL, "The adapter hears nothing any more");
-                s->failing = true;
+                ble_alert(s, &s->failing, "BluetoothFailed", NULL, "The adapter hears nothing any more");
                 if (serves_others(s, NULL, now_us) || !ble_adapter_cycle_power(s))
                         ble_adapter_restart_discovery(s);
         }
