@@ -7,9 +7,10 @@ enum { BTHOME = 0xfcd2, COUNTER_AND_TAG = 8 };
 
 static bool is_known(const BleAdvert *a) {
         AdvertKind kind;
+        const char *name;
         uint16_t code;
 
-        for (size_t i = 0; advert_at(i, &kind, &code, NULL); i++)
+        for (size_t i = 0; advert_at(i, &kind, &code, &name); i++)
                 if ((kind == ADVERT_SERVICE) == a->is_service && code == a->code)
                         return true;
         return false;

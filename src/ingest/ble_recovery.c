@@ -137,13 +137,15 @@ void ble_recovery_connect_failed(BleDevice *d) {
 
         if (!d->heard && !d->was_heard)
                 return;
-        if (d->failures % CONNECT_FAILURES_LISTEN == 0)
+        if (d->rung <= RUNG_LISTEN && d->failures >= CONNECT_FAILURES_LISTEN) {
+                d->rung = RUNG_POWER;
                 ble_adapter_restart_discovery(s);
-        if (d->failures < CONNECT_FAILURES_POWER)
-                return;
-        give_up(d, "is heard, but a connection brings no values");
-        if (d->failures % CONNECT_FAILURES_POWER == 0 && !serves_others(s, d, ble_now()))
-                (void) ble_adapter_cycle_power(s);
+        } else if (d->rung < RUNG_END && d->failures >= CONNECT_FAILURES_POWER) {
+                d->rung = RUNG_END;
+                give_up(d, "is heard, but a connection brings no values");
+                if (!serves_others(s, d, ble_now()))
+                        (void) ble_adapter_cycle_power(s);
+        }
 }
 
 /* --- a scan that has stopped without a word --- */

@@ -72,7 +72,7 @@ static bool passes_filter(const Fake *f, const Device *d) {
 void adapter_advertise(Device *d, bool data) {
         Fake *f = d->fake;
 
-        if (!f->adapter.visible || !scanning(f) || d->hidden || d->out_of_range || d->connected ||
+        if (!f->adapter.visible || !scanning(f) || (d->hidden && !data) || d->out_of_range || d->connected ||
                         !passes_filter(f, d))
                 return;
         d->has_rssi = true;

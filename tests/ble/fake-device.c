@@ -451,7 +451,7 @@ Device *device_add(Fake *f, const char *description, const char **ret_fault) {
         while ((word = strsep(&rest, ",")))
                 if (!add_word(d, word))
                         return *ret_fault = "has a word that is not known", NULL;
-        if (sd_event_add_time_relative(f->event, &d->step, CLOCK_MONOTONIC, 0, 0, on_step, d) < 0)
+        if (sd_event_add_time_relative(f->event, &d->step, CLOCK_MONOTONIC, 0, 1, on_step, d) < 0)
                 return *ret_fault = "no timer", NULL;
         (void) sd_event_source_set_enabled(d->step, SD_EVENT_OFF);
         f->n_devices++;

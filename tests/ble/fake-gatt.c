@@ -218,7 +218,7 @@ static int on_report(sd_event_source *source, uint64_t usec, void *userdata) {
                 return 0;
         }
         return sd_event_add_time_relative(
-                        d->fake->event, &d->report, CLOCK_MONOTONIC, FAKE_STEP_US, 0, on_report, d);
+                        d->fake->event, &d->report, CLOCK_MONOTONIC, FAKE_STEP_US, 1, on_report, d);
 }
 
 static int write_access(Characteristic *c, sd_bus_message *call, Bytes request) {
@@ -241,7 +241,7 @@ static int write_access(Characteristic *c, sd_bus_message *call, Bytes request) 
                 r = sd_bus_reply_method_return(call, "");
                 if (r >= 0 && !d->report)
                         r = sd_event_add_time_relative(d->fake->event, &d->report, CLOCK_MONOTONIC,
-                                        FAKE_STEP_US, 0, on_report, d);
+                                        FAKE_STEP_US, 1, on_report, d);
                 return r;
         }
         return -EINVAL;
