@@ -31,6 +31,7 @@ static const Command *const commands[] = {
         &command_prove,
         &command_verify,
         &command_chain,
+        &command_ble,
         &command_decode,
         &command_test_rules,
         &command_backtest,
