@@ -21,9 +21,9 @@ static json_t *row_of(const BleKnown *d) {
         ble_address_format(&d->address, address);
         json_t *row = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "address", address, "type",
                         d->is_random ? "random" : "public", "name", d->name, "bond",
-                        d->bonded           ? "bonded"
-                                : d->paired ? "paired"
-                                            : "",
+                        d->bonded   ? "bonded"
+                        : d->paired ? "paired"
+                                    : "",
                         "trust", d->trusted ? "trusted" : "", "link", d->connected ? "connected" : "");
         if (row && d->has_rssi)
                 (void) json_object_set_new(row, "signal", json_integer(d->rssi));
@@ -102,7 +102,8 @@ static int with_device(const Invocation *in, const BleValues *v, DeviceFn fn, Er
                 return r;
         BleKnown *d = ble_bus_find(&b, &address);
         return d ? fn(&b, d, e)
-                 : error_set(e, -ENOENT, "bluetoothd knows no device %s; see wardstone ble list", in->operands[0]);
+                 : error_set(e, -ENOENT, "bluetoothd knows no device %s; see wardstone ble list",
+                                   in->operands[0]);
 }
 
 static int trust(const Invocation *in, const BleValues *v, Error *e) {
@@ -118,8 +119,11 @@ static const struct {
         int operands;
         int (*run)(const Invocation *in, const BleValues *v, Error *e);
 } actions[] = {
-        { "scan", 0, scan }, { "list", 0, list },     { "pair", 1, ble_pair },
-        { "trust", 1, trust }, { "forget", 1, forget },
+        { "scan", 0, scan },
+        { "list", 0, list },
+        { "pair", 1, ble_pair },
+        { "trust", 1, trust },
+        { "forget", 1, forget },
 };
 
 static int run_ble(const Invocation *in, Error *e) {
@@ -135,7 +139,8 @@ static int run_ble(const Invocation *in, Error *e) {
                                         actions[i].operands ? "an address" : "no operand");
                 return actions[i].run(&rest, in->values, e);
         }
-        return error_set(e, CLI_USAGE, "expected scan, list, pair, trust or forget, got \"%.64s\"", in->operands[0]);
+        return error_set(e, CLI_USAGE, "expected scan, list, pair, trust or forget, got \"%.64s\"",
+                        in->operands[0]);
 }
 
 static const Option options[] = {

@@ -7,7 +7,8 @@
 
 int ble_address_operand(const char *text, BleAddress *ret, Error *e) {
         return ble_address_parse(text, ret) < 0
-                               ? error_set(e, CLI_USAGE, "\"%.64s\": expected an address such as C0:01:02:03:04:05",
+                               ? error_set(e, CLI_USAGE,
+                                                 "\"%.64s\": expected an address such as C0:01:02:03:04:05",
                                                  text)
                                : 0;
 }
@@ -19,7 +20,8 @@ int ble_bus_error(const sd_bus_error *error, int r, const char *what, Error *e) 
                         sd_bus_error_has_name(error, "org.freedesktop.DBus.Error.NameHasNoOwner"))
                 return error_set(e, -EHOSTDOWN, "bluetoothd does not run: systemctl start bluetooth");
         if (sd_bus_error_has_name(error, "org.freedesktop.DBus.Error.AccessDenied"))
-                return error_set(e, -EACCES, "the bus lets only root, bluetooth and wardstone speak to bluetoothd");
+                return error_set(e, -EACCES,
+                                "the bus lets only root, bluetooth and wardstone speak to bluetoothd");
         text_clean(error->message ? error->message : strerror(-r), text, sizeof text);
         return error_set(e, r < 0 ? r : -EIO, "%s: %s", what, text);
 }
@@ -129,7 +131,8 @@ int ble_bus_load(BleBus *b, Error *e) {
         Load l = { .bus = b };
 
         b->count = 0;
-        int r = call(b, "/", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", b->timeout_us, &m, &error);
+        int r = call(b, "/", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", b->timeout_us, &m,
+                        &error);
         if (r < 0)
                 return ble_bus_error(&error, r, "bluetoothd", e);
         if (ble_read_objects(m, object_there, &l) < 0)
@@ -205,10 +208,12 @@ static int watch(BleBus *b, Listening *l, sd_bus_slot **added, sd_bus_slot **cha
 }
 
 static int start(BleBus *b, sd_bus_error *error) {
-        int r = sd_bus_call_method(b->bus, "org.bluez", b->adapter, "org.bluez.Adapter1", "SetDiscoveryFilter", error,
-                        NULL, "a{sv}", 1, "Transport", "s", "le");
+        int r = sd_bus_call_method(b->bus, "org.bluez", b->adapter, "org.bluez.Adapter1",
+                        "SetDiscoveryFilter", error, NULL, "a{sv}", 1, "Transport", "s", "le");
 
-        return r < 0 ? r : call(b, b->adapter, "org.bluez.Adapter1", "StartDiscovery", b->timeout_us, NULL, error);
+        return r < 0 ? r
+                     : call(b, b->adapter, "org.bluez.Adapter1", "StartDiscovery", b->timeout_us, NULL,
+                                       error);
 }
 
 int ble_bus_listen(BleBus *b, int64_t us, const BleAddress *until, Error *e) {
@@ -232,14 +237,15 @@ int ble_bus_listen(BleBus *b, int64_t us, const BleAddress *until, Error *e) {
 int ble_bus_trust(BleBus *b, const BleKnown *d, Error *e) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
 
-        int r = sd_bus_set_property(b->bus, "org.bluez", d->path, "org.bluez.Device1", "Trusted", &error, "b", true);
+        int r = sd_bus_set_property(
+                        b->bus, "org.bluez", d->path, "org.bluez.Device1", "Trusted", &error, "b", true);
         return r < 0 ? ble_bus_error(&error, r, "trusting it", e) : 0;
 }
 
 int ble_bus_remove(BleBus *b, const BleKnown *d, Error *e) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
 
-        int r = sd_bus_call_method(b->bus, "org.bluez", b->adapter, "org.bluez.Adapter1", "RemoveDevice", &error, NULL,
-                        "o", d->path);
+        int r = sd_bus_call_method(b->bus, "org.bluez", b->adapter, "org.bluez.Adapter1", "RemoveDevice",
+                        &error, NULL, "o", d->path);
         return r < 0 ? ble_bus_error(&error, r, "forgetting it", e) : 0;
 }

@@ -60,7 +60,8 @@ static int on_pin(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         if (sd_bus_message_read(m, "o", &path) < 0 || !is_ours(p, path))
                 return reject(m);
         p->was_asked = true;
-        return ask("PIN of the device: ", line, sizeof line) ? sd_bus_reply_method_return(m, "s", line) : reject(m);
+        return ask("PIN of the device: ", line, sizeof line) ? sd_bus_reply_method_return(m, "s", line)
+                                                             : reject(m);
 }
 
 static int on_confirmation(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -176,7 +177,8 @@ static int check_bond(Pairing *p, Error *e) {
                 return 0;
         (void) ble_bus_remove(p->bus, p->device, &unused);
         return error_set(e, -EACCES,
-                        "it paired without anything to compare or to enter, so it can't be told from another "
+                        "it paired without anything to compare or to enter, so it can't be told from "
+                        "another "
                         "device: forgotten; say --yes to accept that");
 }
 

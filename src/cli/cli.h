@@ -67,5 +67,5 @@ extern const Command command_init, command_check, command_status, command_top, c
                 command_readings, command_alerts, command_ack, command_silence, command_silences,
                 command_unsilence, command_subjects, command_set, command_devices, command_quarantine,
                 command_assign, command_release, command_block, command_checkpoint, command_prove,
-                command_verify, command_chain, command_ble, command_decode, command_test_rules, command_backtest,
-                command_sim, command_reload;
+                command_verify, command_chain, command_ble, command_decode, command_test_rules,
+                command_backtest, command_sim, command_reload;

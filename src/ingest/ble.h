@@ -39,7 +39,7 @@ typedef struct BleCharacteristic {
         uint16_t code; /* its 16-bit UUID */
         bool can_notify, can_read, can_write;
         bool subscribed;
-        bool failed; /* the last attempt to subscribe or read */
+        bool failed;  /* the last attempt to subscribe or read */
         bool reading; /* its value comes as an answer: the signal that goes with it is the same value */
 } BleCharacteristic;
 
@@ -55,14 +55,15 @@ typedef enum BleRecordsWhich { BLE_RECORDS_FROM, BLE_RECORDS_NEWEST, BLE_RECORDS
 typedef struct BleRecords {
         BleRecordsPhase phase;
         BleRecordsWhich which;
-        int64_t due_us;   /* of the phase; idle: when to ask next */
-        bool done;        /* asked once on this connection */
-        bool no_from;     /* the device can't say which records to send */
-        bool restarted;   /* its numbers began anew: the newest one said so */
+        int64_t due_us; /* of the phase; idle: when to ask next */
+        bool done;      /* asked once on this connection */
+        bool no_from;   /* the device can't say which records to send */
+        bool restarted; /* its numbers began anew: the newest one said so */
         unsigned failures;
-        uint32_t next;    /* the number to ask from; 0: from the first */
+        uint32_t next; /* the number to ask from; 0: from the first */
         uint32_t asked_from;
-        uint32_t handed, closing, durable; /* the same for what was handed over, is being written, is in the ledger */
+        uint32_t handed, closing,
+                        durable; /* the same for what was handed over, is being written, is in the ledger */
         sd_bus_slot *call;
 } BleRecords;
 
@@ -78,8 +79,8 @@ typedef struct BleDevice {
         BleSource *source;
         BleDeviceConfig config;
         BleState state;
-        int64_t due_us;   /* of the state */
-        BlePath path;     /* of its object */
+        int64_t due_us; /* of the state */
+        BlePath path;   /* of its object */
         bool connected, resolved, bonded, has_rssi;
         bool heard;       /* since it was tried last */
         bool linked;      /* counted as connected */
@@ -88,12 +89,12 @@ typedef struct BleDevice {
         bool was_heard;   /* before it was tried last */
         BleCharacteristic characteristics[BLE_CHARACTERISTICS_MAX];
         size_t characteristic_count, step;
-        sd_bus_slot *call; /* that the state is about */
-        unsigned failures; /* in a row, of connecting */
+        sd_bus_slot *call;                     /* that the state is about */
+        unsigned failures;                     /* in a row, of connecting */
         int64_t ready_us, served_us, since_us; /* see BleTurn */
 
-        DeviceClock clock; /* as far as it was measured on this connection */
-        bool clock_set;    /* or it was tried */
+        DeviceClock clock;       /* as far as it was measured on this connection */
+        bool clock_set;          /* or it was tried */
         int64_t clock_offset_us; /* to be added to what it shows */
         int64_t clock_asked_wall_us;
         int64_t timed_us; /* when a value came last that may carry a time */
@@ -142,8 +143,8 @@ struct BleSource {
         char adapter[48]; /* its object's path */
 
         sd_bus *bus;
-        char owner[64];   /* the unique name behind org.bluez; "": nobody */
-        bool asking;      /* the bus, who that is */
+        char owner[64]; /* the unique name behind org.bluez; "": nobody */
+        bool asking;    /* the bus, who that is */
         sd_bus_slot *objects_call, *adapter_call;
         int64_t bus_due_us; /* without a connection: the next attempt */
         unsigned bus_failures;
@@ -251,7 +252,8 @@ void ble_gatt_remove(BleDevice *d, const BlePath *p);
 BleCharacteristic *ble_gatt_find(BleDevice *d, uint16_t code);
 BleCharacteristic *ble_gatt_at(BleDevice *d, uint16_t handle);
 void ble_gatt_lost(BleDevice *d);
-int ble_gatt_read(BleDevice *d, BleCharacteristic *c, sd_bus_slot **slot, sd_bus_message_handler_t handler) _must_check_;
+int ble_gatt_read(BleDevice *d, BleCharacteristic *c, sd_bus_slot **slot,
+                sd_bus_message_handler_t handler) _must_check_;
 int ble_gatt_write(BleDevice *d, const BleCharacteristic *c, sd_bus_slot **slot, Bytes value,
                 sd_bus_message_handler_t handler) _must_check_;
 

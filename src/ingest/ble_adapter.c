@@ -1,7 +1,10 @@
 #include "base/backoff.h"
 #include "ingest/ble.h"
 
-enum { OFF_US = 1000 * 1000 /* how long the adapter stays off in a power cycle */, POWER_PATIENCE_US = 10 * 1000 * 1000 };
+enum {
+        OFF_US = 1000 * 1000 /* how long the adapter stays off in a power cycle */,
+        POWER_PATIENCE_US = 10 * 1000 * 1000
+};
 
 void ble_adapter_gone(BleSource *s) {
         s->adapter_call = sd_bus_slot_unref(s->adapter_call);
@@ -68,8 +71,8 @@ static void set_power(BleSource *s, bool on) {
 
         s->power = on ? BLE_POWER_GOING_ON : BLE_POWER_GOING_OFF;
         s->power_due_us = INT64_MAX;
-        if (ble_call(s, &s->adapter_call, &method, on_power, s, POWER_PATIENCE_US, "ssv", "org.bluez.Adapter1",
-                            "Powered", "b", on) < 0) {
+        if (ble_call(s, &s->adapter_call, &method, on_power, s, POWER_PATIENCE_US, "ssv",
+                            "org.bluez.Adapter1", "Powered", "b", on) < 0) {
                 s->power = BLE_POWER_STEADY;
                 s->power_due_us = ble_now() + s->options->retry_max_us;
         }
@@ -133,8 +136,8 @@ static int on_filter(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         const BleMethod method = { s->adapter, "org.bluez.Adapter1", "StartDiscovery" };
 
         s->adapter_call = sd_bus_slot_unref(s->adapter_call);
-        if (ble_fault(s, m, "") != BLE_FAULT_NONE ||
-                        ble_call(s, &s->adapter_call, &method, on_started, s, s->options->call_timeout_us, NULL) < 0)
+        if (ble_fault(s, m, "") != BLE_FAULT_NONE || ble_call(s, &s->adapter_call, &method, on_started, s,
+                                                                     s->options->call_timeout_us, NULL) < 0)
                 discovery_failed(s);
         ble_wake(s);
         return 0;
@@ -195,7 +198,8 @@ int64_t ble_adapter_review(BleSource *s, int64_t now_us) {
                 return INT64_MAX;
         if (s->power == BLE_POWER_OFF && now_us >= s->power_due_us)
                 set_power(s, true);
-        else if (s->power == BLE_POWER_STEADY && !s->powered && s->options->power_cycle && !s->adapter_call) {
+        else if (s->power == BLE_POWER_STEADY && !s->powered && s->options->power_cycle &&
+                        !s->adapter_call) {
                 if (now_us < s->power_due_us)
                         return s->power_due_us;
                 set_power(s, true);

@@ -126,8 +126,8 @@ BlePath ble_path_parse(const char *adapter, const char *path) {
 void ble_device_path(const char *adapter, const BleAddress *device, char ret[static BLE_PATH_MAX]) {
         const uint8_t *b = device->bytes;
 
-        (void) snprintf(ret, BLE_PATH_MAX, "%.64s/dev_%02X_%02X_%02X_%02X_%02X_%02X", adapter, b[0], b[1], b[2],
-                        b[3], b[4], b[5]);
+        (void) snprintf(ret, BLE_PATH_MAX, "%.64s/dev_%02X_%02X_%02X_%02X_%02X_%02X", adapter, b[0], b[1],
+                        b[2], b[3], b[4], b[5]);
 }
 
 void ble_characteristic_path(const char *adapter, const BlePath *p, char ret[static BLE_PATH_MAX]) {

@@ -81,7 +81,8 @@ static void take(BleDevice *d, const BleAdvert *a) {
                 return;
         }
         ble_address_format(d->config.has_address ? &d->config.address : &d->path.device, address);
-        (void) snprintf(v.origin, sizeof v.origin, "%s/%s:%04X", address, a->is_service ? "svc" : "adv", a->code);
+        (void) snprintf(v.origin, sizeof v.origin, "%s/%s:%04X", address, a->is_service ? "svc" : "adv",
+                        a->code);
         s->counters.adverts++;
         d->value_us = ble_now();
         ble_hand_over(&v, a->data);
@@ -93,7 +94,8 @@ void ble_adverts_take(BleDevice *d, const BleNews *n) {
                         take(d, &n->adverts[i]);
 }
 
-void ble_adverts_delivered(BleDevice *d, const Decoding *decoding, Bytes payload, const FrameResult *result) {
+void ble_adverts_delivered(
+                BleDevice *d, const Decoding *decoding, Bytes payload, const FrameResult *result) {
         uint64_t counter;
 
         /* Only what was decrypted moves it: anybody can send a number. */

@@ -27,7 +27,8 @@ static void lose(BleSource *s, const char *what, int r) {
         (void) snprintf(reason, sizeof reason, "the system bus: %s%s%s", what, r < 0 ? ": " : "",
                         r < 0 ? strerror(-r) : "");
         ble_bus_close(s);
-        s->bus_due_us = ble_now() + (int64_t) backoff_delay(BACKOFF_MIN_US, BACKOFF_MAX_US, ++s->bus_failures);
+        s->bus_due_us = ble_now() +
+                        (int64_t) backoff_delay(BACKOFF_MIN_US, BACKOFF_MAX_US, ++s->bus_failures);
         ble_tell(s, reason);
         ble_wake(s);
 }
@@ -111,7 +112,8 @@ static int set_up(BleSource *s) {
                 r = sd_bus_attach_event(s->bus, s->event, SD_EVENT_PRIORITY_NORMAL);
         if (r >= 0)
                 r = sd_bus_add_match_async(s->bus, NULL,
-                                "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+                                "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop."
+                                "DBus',"
                                 "member='NameOwnerChanged',arg0='org.bluez'",
                                 on_owner_changed, on_watching, s);
         if (r >= 0)

@@ -6,8 +6,9 @@
 #include "ingest/ble_profile.h"
 
 enum {
-        PRECISE_US = 2 * 1000 * 1000, /* the characteristic may count whole seconds, and the way takes its time */
-        SETTLE_US = 3 * 1000 * 1000,  /* without a value that may have been stored */
+        PRECISE_US = 2 * 1000 *
+                     1000, /* the characteristic may count whole seconds, and the way takes its time */
+        SETTLE_US = 3 * 1000 * 1000, /* without a value that may have been stored */
 };
 
 static int64_t wall_now(void) {

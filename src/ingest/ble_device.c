@@ -131,7 +131,8 @@ static void retry(BleDevice *d) {
                 return rest(d);
         link_down(d);
         d->served_us = ble_now();
-        d->ready_us = d->served_us + (int64_t) backoff_delay(o->retry_min_us, o->retry_max_us, ++d->failures);
+        d->ready_us = d->served_us +
+                      (int64_t) backoff_delay(o->retry_min_us, o->retry_max_us, ++d->failures);
         ble_recovery_connect_failed(d);
 }
 
@@ -144,7 +145,8 @@ static void bar(BleDevice *d) {
         char summary[256];
 
         (void) snprintf(summary, sizeof summary,
-                        d->bonded ? "%.63s does not accept its bond any more: wardstone ble forget, then pair"
+                        d->bonded ? "%.63s does not accept its bond any more: wardstone ble forget, then "
+                                    "pair"
                                   : "%.63s wants to be paired: wardstone ble pair",
                         d->config.id);
         ble_alert(d->source, &d->barred, "BluetoothPairing", d, summary);
@@ -167,7 +169,7 @@ static void forget(BleDevice *d) {
 }
 
 void ble_device_event(BleDevice *d, BleEvent e) {
-        static void (*const actions[])(BleDevice *d) = {
+        static void (*const actions[])(BleDevice * d) = {
                 [BLE_NOTHING] = nothing,
                 [BLE_CONNECT] = do_connect,
                 [BLE_AWAIT_SERVICES] = await_services,

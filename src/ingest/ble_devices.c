@@ -50,8 +50,8 @@ static int take_identity(const Item *i, const YamlNode *node, BleDeviceConfig *d
         if (!i->address && !i->irk_file)
                 return yaml_error(node, e, -EINVAL, "ble: expected address or irk_file");
         if (i->address && ble_address_parse(i->address, &d->address) < 0)
-                return yaml_error(node, e, -EINVAL, "address '%.64s': expected six bytes such as C0:01:02:03:04:05",
-                                i->address);
+                return yaml_error(node, e, -EINVAL,
+                                "address '%.64s': expected six bytes such as C0:01:02:03:04:05", i->address);
         d->has_address = i->address != NULL;
         d->has_irk = i->irk_file != NULL;
         return i->irk_file ? read_key(node, i->irk_file, d->irk, e) : 0;
@@ -63,7 +63,8 @@ static int take_secret(const Item *i, const YamlNode *node, BleDeviceConfig *d, 
         if (d->mode != BLE_MODE_ADVERT)
                 return yaml_error(node, e, -EINVAL, "key_file: only mode advert has one");
         if (!i->address)
-                return yaml_error(node, e, -EINVAL, "key_file: expected address too, which is part of what is encrypted");
+                return yaml_error(node, e, -EINVAL,
+                                "key_file: expected address too, which is part of what is encrypted");
         d->has_secret = true;
         memcpy(d->secret.address, d->address.bytes, sizeof d->secret.address);
         return read_key(node, i->key_file, d->secret.key, e);
@@ -99,16 +100,19 @@ static int read_item(const YamlNode *node, Item *i, Error *e) {
         if (r < 0)
                 return r;
         if (i->source && !name_is_valid(i->source))
-                return yaml_error(node, e, -EINVAL, "source '%.64s': expected the name of a source", i->source);
+                return yaml_error(node, e, -EINVAL, "source '%.64s': expected the name of a source",
+                                i->source);
         return check_mode(i, node, e);
 }
 
-static int check_unique(const SourceDevices *list, const BleDeviceConfig *d, const YamlNode *node, Error *e) {
+static int check_unique(
+                const SourceDevices *list, const BleDeviceConfig *d, const YamlNode *node, Error *e) {
         for (size_t i = 0; i < list->count; i++) {
                 const BleDeviceConfig *o = &list->items[i];
                 if ((d->has_address && o->has_address && ble_address_equal(&d->address, &o->address)) ||
                                 (d->has_irk && o->has_irk && memcmp(d->irk, o->irk, sizeof d->irk) == 0))
-                        return yaml_error(node, e, -EINVAL, "ble: device '%s' has the same address or key", o->id);
+                        return yaml_error(node, e, -EINVAL, "ble: device '%s' has the same address or key",
+                                        o->id);
         }
         return 0;
 }

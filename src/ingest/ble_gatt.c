@@ -85,7 +85,8 @@ int ble_gatt_read(BleDevice *d, BleCharacteristic *c, sd_bus_slot **slot, sd_bus
 
         ble_characteristic_path(d->source->adapter, &c->path, path);
         const BleMethod method = { path, "org.bluez.GattCharacteristic1", "ReadValue" };
-        return ble_call(d->source, slot, &method, handler, d, d->source->options->call_timeout_us, "a{sv}", 0);
+        return ble_call(d->source, slot, &method, handler, d, d->source->options->call_timeout_us, "a{sv}",
+                        0);
 }
 
 int ble_gatt_write(BleDevice *d, const BleCharacteristic *c, sd_bus_slot **slot, Bytes value,
@@ -212,7 +213,8 @@ static void finish(BleDevice *d) {
                 failed += d->characteristics[i].failed && !d->characteristics[i].subscribed;
         d->anew = false;
         d->again = failed > 0 ? d->again + 1 : 0;
-        d->again_us = failed > 0 ? ble_now() + (int64_t) backoff_delay(o->retry_min_us, o->retry_max_us, d->again)
+        d->again_us = failed > 0 ? ble_now() + (int64_t) backoff_delay(
+                                                               o->retry_min_us, o->retry_max_us, d->again)
                                  : INT64_MAX;
         ble_device_event(d, count_subscribed(d) > 0 ? BLE_ANSWERED : BLE_FAILED);
 }

@@ -20,7 +20,7 @@ typedef enum BleSaid { BLE_UNSAID, BLE_NO, BLE_YES } BleSaid;
 /* Properties of org.bluez.Device1, Adapter1 and GattCharacteristic1, as far as they were in a message. */
 typedef struct BleNews {
         BleSaid connected, resolved, paired, bonded, trusted; /* Device1 */
-        BleSaid powered, discovering;                          /* Adapter1 */
+        BleSaid powered, discovering;                         /* Adapter1 */
         BleAddress address;
         bool has_address, is_random;
         bool has_rssi, lost_rssi;

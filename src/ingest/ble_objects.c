@@ -45,7 +45,8 @@ static void device_object(BleSource *s, const BlePath *p, const BleNews *n, bool
                 ble_adverts_take(d, n);
 }
 
-static void object_there(BleSource *s, const char *path, BleInterface interface, const BleNews *n, bool is_fresh) {
+static void object_there(
+                BleSource *s, const char *path, BleInterface interface, const BleNews *n, bool is_fresh) {
         BlePath p = ble_path_parse(s->adapter, path);
         BleDevice *d;
 
@@ -183,22 +184,26 @@ int ble_objects_watch(BleSource *s) {
                 sd_bus_message_handler_t handler;
                 bool of_adapter;
         } signals[] = {
-                { "interface='org.freedesktop.DBus.ObjectManager',member='InterfacesAdded'", on_added, false },
-                { "interface='org.freedesktop.DBus.ObjectManager',member='InterfacesRemoved'", on_removed, false },
+                { "interface='org.freedesktop.DBus.ObjectManager',member='InterfacesAdded'", on_added,
+                                false },
+                { "interface='org.freedesktop.DBus.ObjectManager',member='InterfacesRemoved'", on_removed,
+                                false },
                 { "interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',"
                   "arg0='org.bluez.GattCharacteristic1'",
                                 on_characteristic, true },
-                { "interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',arg0='org.bluez.Device1'",
+                { "interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',arg0='org.bluez."
+                  "Device1'",
                                 on_device, true },
-                { "interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',arg0='org.bluez.Adapter1'",
+                { "interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',arg0='org.bluez."
+                  "Adapter1'",
                                 on_adapter, true },
         };
         char text[320];
         int r = 0;
 
         for (size_t i = 0; r >= 0 && i < ELEMENTS(signals); i++) {
-                (void) snprintf(text, sizeof text, "type='signal',sender='org.bluez',%s%s%s%s", signals[i].match,
-                                signals[i].of_adapter ? ",path_namespace='" : "",
+                (void) snprintf(text, sizeof text, "type='signal',sender='org.bluez',%s%s%s%s",
+                                signals[i].match, signals[i].of_adapter ? ",path_namespace='" : "",
                                 signals[i].of_adapter ? s->adapter : "", signals[i].of_adapter ? "'" : "");
                 r = sd_bus_add_match_async(s->bus, NULL, text, signals[i].handler, on_watching, s);
         }
@@ -228,5 +233,6 @@ void ble_objects_load(BleSource *s) {
 
         if (s->loading || s->owner[0] == '\0')
                 return;
-        s->loading = ble_call(s, &s->objects_call, &method, on_objects, s, s->options->call_timeout_us, NULL) >= 0;
+        s->loading = ble_call(s, &s->objects_call, &method, on_objects, s, s->options->call_timeout_us,
+                                     NULL) >= 0;
 }

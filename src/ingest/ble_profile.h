@@ -16,7 +16,7 @@ typedef struct BleProfile {
         uint16_t code;
         bool is_reading, wants_notify, wants_read;
         bool carries_time; /* its values may be stored ones, with the time of the device's clock */
-        unsigned regular;  /* after so many intervals its values are expected to go on; 0: they come when they come */
+        unsigned regular; /* after so many intervals its values are expected to go on; 0: they come when they come */
 } BleProfile;
 
 /* NULL: of no interest. */

@@ -92,7 +92,8 @@ static int on_written(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return 0;
 }
 
-static void write_request(BleDevice *d, const RacpRequest *request, BleRecordsPhase phase, int64_t patience_us) {
+static void write_request(
+                BleDevice *d, const RacpRequest *request, BleRecordsPhase phase, int64_t patience_us) {
         const BleCharacteristic *c = control_point(d);
         uint8_t bytes[RACP_REQUEST_MAX];
 
@@ -105,22 +106,22 @@ static void write_request(BleDevice *d, const RacpRequest *request, BleRecordsPh
 
 static void ask(BleDevice *d, BleRecordsWhich which) {
         BleRecords *r = &d->records;
-        RacpRequest request = { .operation = RACP_REPORT, .operator = RACP_ALL };
+        RacpRequest request = { .operation = RACP_REPORT, .operator= RACP_ALL };
 
         if (which == BLE_RECORDS_FROM && (r->no_from || r->next == 0 || r->next > UINT16_MAX))
                 which = BLE_RECORDS_ALL;
         r->which = which;
         r->asked_from = r->next;
         if (which == BLE_RECORDS_FROM) {
-                request.operator = RACP_FROM;
+                request.operator= RACP_FROM;
                 request.first = (uint16_t) r->next;
         } else if (which == BLE_RECORDS_NEWEST)
-                request.operator = RACP_NEWEST;
+                request.operator= RACP_NEWEST;
         write_request(d, &request, BLE_RECORDS_ASKED, PATIENCE_US);
 }
 
 static void abort_transfer(BleDevice *d) {
-        static const RacpRequest request = { .operation = RACP_ABORT, .operator = RACP_NONE };
+        static const RacpRequest request = { .operation = RACP_ABORT, .operator= RACP_NONE };
 
         write_request(d, &request, BLE_RECORDS_ABORTING, ABORT_US);
 }

@@ -6,8 +6,8 @@
 #include "ingest/ble.h"
 
 enum {
-        STALE_INTERVALS = 8,           /* of the usual time between two values */
-        CONNECT_FAILURES_LISTEN = 4,   /* in a row, of a device that is heard */
+        STALE_INTERVALS = 8,         /* of the usual time between two values */
+        CONNECT_FAILURES_LISTEN = 4, /* in a row, of a device that is heard */
         CONNECT_FAILURES_POWER = 8,
         SCAN_RESTARTS = 3,
         QUIET_RUNGS_MAX = 4,

@@ -7,10 +7,10 @@
 
 /* One device, as the rotation sees it. Times are monotonic microseconds. */
 typedef struct BleTurn {
-        bool waits;   /* for a connection */
-        bool holds;   /* a connection that it could give up: a spot-check device that is being served */
-        bool monitor; /* its connection is for long */
-        bool heard;   /* it advertised since it was tried last */
+        bool waits;        /* for a connection */
+        bool holds;        /* a connection that it could give up: a spot-check device that is being served */
+        bool monitor;      /* its connection is for long */
+        bool heard;        /* it advertised since it was tried last */
         int64_t served_us; /* when its last connection ended, or was tried; INT64_MIN: never */
         int64_t ready_us;  /* when it may be tried at the earliest */
         int64_t since_us;  /* holds: since when it is being served */

@@ -24,9 +24,9 @@ typedef enum BleEvent {
         BLE_FAILED,    /* it failed */
         BLE_TIMED_OUT, /* the state has lasted too long */
         BLE_RESOLVED,
-        BLE_LOST,      /* the link */
-        BLE_CHANGED,   /* its services, or its subscriptions are to be made anew */
-        BLE_REFUSED,   /* for want of a bond */
+        BLE_LOST,    /* the link */
+        BLE_CHANGED, /* its services, or its subscriptions are to be made anew */
+        BLE_REFUSED, /* for want of a bond */
         BLE_BONDED,
         BLE_DISMISSED, /* it is to be disconnected */
         BLE_EVENT_COUNT,
