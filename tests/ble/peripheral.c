@@ -2,9 +2,10 @@
  *
  *   peripheral [--adapter hci1] [--period MILLISECONDS] [--records N] [--clock SECONDS] [--away MILLISECONDS]
  *
- * What a central has subscribed to is notified every period with the next value of profile.h; glucose readings wait for
- * the record access control point, behind an encrypted link. --records says how many of them there are, --clock by how
- * much the device's clock is ahead. SIGUSR1 takes it out of range for a while (--away), by switching its radio off.
+ * What a central has subscribed to is notified every period with the next value of profile.h, indications (spot
+ * measurements, which carry a time) every 50 periods; glucose readings wait for the record access control point, behind
+ * an encrypted link. --records says how many of them there are, --clock by how much the device's clock is ahead. SIGUSR1
+ * takes it out of range for a while (--away), by switching its radio off.
  *
  * SIGUSR2 is its button: from then on it pairs with whoever asks (its agent becomes the default one, without keys or
  * display). Before, nobody is there who would say yes.
@@ -25,6 +26,7 @@ enum {
         CHARACTERISTICS_MAX = 24,
         REGISTER_US = 100000, /* between two tries to register */
         REPORT_US = 10000,    /* between two stored readings */
+        SPOT_PERIODS = 50,    /* between two measurements of what doesn't measure all the time */
         CALL_US = 5000000,
 };
 
@@ -40,7 +42,7 @@ typedef struct Attribute {
         const ProfileCharacteristic *profile; /* NULL: the service itself */
         char path[64], service_path[64];
         bool notifying;
-        unsigned n_samples;
+        unsigned n_samples, n_periods; /* since it was subscribed to */
         uint8_t value[PROFILE_VALUE_MAX];
         size_t value_len;
 } Attribute;
@@ -212,7 +214,10 @@ static int on_write(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 }
 
 static int on_start_notify(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        ((Attribute *) userdata)->notifying = true;
+        Attribute *a = userdata;
+
+        a->notifying = true;
+        a->n_periods = 0;
         return sd_bus_reply_method_return(m, "");
 }
 
@@ -437,10 +442,12 @@ static int on_sampling(sd_event_source *source, uint64_t usec, void *userdata) {
 
         for (size_t i = 0; i < p->n_attributes; i++) {
                 Attribute *a = &p->attributes[i];
-                size_t n = a->notifying ? profile_sample(a->profile->uuid, a->n_samples, device_clock(p),
-                                                          value)
-                                        : 0;
+                bool spot = profile_has_flag(a->profile, "indicate") || a->profile->uuid == 0x2a2b;
+                size_t n;
 
+                if (!a->notifying || (a->n_periods++ % SPOT_PERIODS > 0 && spot))
+                        continue;
+                n = profile_sample(a->profile->uuid, a->n_samples, device_clock(p), value);
                 if (n == 0)
                         continue;
                 a->n_samples++;
