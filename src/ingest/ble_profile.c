@@ -3,9 +3,8 @@
 static const BleProfile table[] = {
         /* The clock first: what is indicated as soon as it is subscribed to may carry its time. */
         { .code = BLE_CURRENT_TIME }, { .code = BLE_DATE_TIME },
-        { 0x2a37, .is_reading = true, .wants_notify = true, .regular = 3 }, /* heart rate */
-        { 0x2a5f, .is_reading = true, .wants_notify = true, .regular = 3,
-                        .carries_time = true },                                     /* oximeter */
+        { 0x2a37, .is_reading = true, .wants_notify = true, .regular = 3 },         /* heart rate */
+        { 0x2a5f, .is_reading = true, .wants_notify = true, .regular = 3 },         /* oximeter */
         { 0x2a5e, .is_reading = true, .wants_notify = true, .carries_time = true }, /* spot check */
         { 0x2a1c, .is_reading = true, .wants_notify = true, .regular = 8,
                         .carries_time = true },                                     /* temperature */
