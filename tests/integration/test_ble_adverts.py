@@ -5,6 +5,7 @@ import time
 
 import pytest
 from ble_ward import METER, TAG, ble, fake  # noqa: F401
+from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from ward import wait_for
 
 # BTHome v2 (https://bthome.io/format): temperature 0x02 (0.01), packet number 0x00.
@@ -79,7 +80,6 @@ def test_who_is_not_listed_is_not_heard(tag):
 
 def sealed(key, address, counter, plain):
     """BTHome v2, encryption: AES-CCM over address, UUID, info byte and counter."""
-    from cryptography.hazmat.primitives.ciphers.aead import AESCCM
     count = counter.to_bytes(4, "little")
     nonce = bytes.fromhex(address.replace(":", "")) + b"\xd2\xfc" + b"\x41" + count
     out = AESCCM(key, tag_length=4).encrypt(nonce, plain, None)
@@ -87,7 +87,6 @@ def sealed(key, address, counter, plain):
 
 
 def test_encrypted_adverts_and_replays(tag):
-    pytest.importorskip("cryptography")
     key = bytes(range(16))
     tag.device("tag-1", TAG, mode="advert", key_file=tag.secret("bindkey", key.hex()))
     tag.start()

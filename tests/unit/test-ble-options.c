@@ -70,7 +70,7 @@ static void mistakes_have_a_place(void **state) {
         static const struct {
                 const char *text, *message;
         } cases[] = {
-                { "adapter: hci0\n", "w.yaml:1:1: missing key 'name'" },
+                { "adapter: hci0\n", "w.yaml:1:1: key 'name' is missing" },
                 { "name: a b\n", "expected letters" },
                 { "{name: r, adapter: ../hci0}\n", "expected a name such as hci0" },
                 { "{name: r, adapter: ''}\n", "w.yaml:1" },
