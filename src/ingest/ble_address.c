@@ -48,10 +48,12 @@ void ble_address_format(const BleAddress *a, char ret[static BLE_ADDRESS_TEXT]) 
 }
 
 int ble_irk_parse(const char *text, uint8_t ret[static BLE_IRK_SIZE]) {
-        if (strlen(text) != 2 * BLE_IRK_SIZE)
+        const size_t digits = 2; /* of a byte */
+
+        if (strlen(text) != digits * BLE_IRK_SIZE)
                 return -EINVAL;
         for (size_t i = 0; i < BLE_IRK_SIZE; i++)
-                if (!take_byte(text + 2 * i, &ret[i]))
+                if (!take_byte(text + digits * i, &ret[i]))
                         return -EINVAL;
         return 0;
 }
