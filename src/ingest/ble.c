@@ -179,13 +179,8 @@ static void ble_resume(Source *source) {
         BleSource *s = source_of(source);
 
         s->live = s->paused = false;
-        for (size_t i = 0; i < s->device_count; i++) {
-                BleRecords *r = &s->devices[i]->records;
-                if (r->next == r->durable)
-                        continue;
-                r->next = r->durable;
-                r->due_us = 0;
-        }
+        for (size_t i = 0; i < s->device_count; i++)
+                ble_records_resume(s->devices[i]);
         ble_wake(s);
 }
 

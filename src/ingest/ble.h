@@ -266,6 +266,8 @@ void ble_clock_lost(BleDevice *d);
 int64_t ble_records_review(BleDevice *d, int64_t now_us);
 void ble_records_response(BleDevice *d, Bytes value);
 void ble_records_delivered(BleDevice *d, uint16_t seq, bool durable);
+/* The store works again: what is not in it is asked for anew. */
+void ble_records_resume(BleDevice *d);
 /* One that came found no room: it is asked for again. */
 void ble_records_dropped(BleDevice *d);
 void ble_records_lost(BleDevice *d);

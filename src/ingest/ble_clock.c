@@ -126,7 +126,7 @@ int64_t ble_clock_review(BleDevice *d, int64_t now_us) {
         const BleCharacteristic *c = find_clock(d);
         if (!c || !c->can_write)
                 return INT64_MAX;
-        int64_t due = MAX(d->since_us, d->timed_us) + SETTLE_US;
+        int64_t due = MIN(MAX(d->since_us, d->timed_us) + SETTLE_US, d->since_us + SETTLE_MAX_US);
         if (now_us < due)
                 return due;
         set(d, c);

@@ -142,13 +142,12 @@ static void cancel(BleDevice *d) {
 }
 
 static void bar(BleDevice *d) {
-        char summary[256];
+        char address[BLE_ADDRESS_TEXT], summary[256];
 
-        (void) snprintf(summary, sizeof summary,
-                        d->bonded ? "%.63s does not accept its bond any more: wardstone ble forget, then "
-                                    "pair"
-                                  : "%.63s wants to be paired: wardstone ble pair",
-                        d->config.id);
+        ble_address_format(d->config.has_address ? &d->config.address : &d->path.device, address);
+        (void) snprintf(summary, sizeof summary, "%.63s (%s) %s", d->config.id, address,
+                        d->bonded ? "does not accept its bond any more: wardstone ble forget, then pair"
+                                  : "wants to be paired: wardstone ble pair");
         ble_alert(d->source, &d->barred, "BluetoothPairing", d, summary);
         if (d->linked)
                 tell_to_disconnect(d);

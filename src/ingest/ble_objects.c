@@ -86,9 +86,11 @@ static void removed(void *userdata, const char *path, BleInterface interface, co
                 for (size_t i = 0; i < s->device_count; i++)
                         ble_device_reset(s->devices[i]);
                 ble_adapter_gone(s);
-        } else if (interface == BLE_DEVICE && p.kind == BLE_PATH_DEVICE && d)
+        } else if (interface == BLE_DEVICE && p.kind == BLE_PATH_DEVICE && d) {
                 ble_device_event(d, BLE_VANISHED);
-        else if (interface == BLE_CHARACTERISTIC && p.kind == BLE_PATH_CHARACTERISTIC && d)
+                if (d->config.has_irk) /* it may have another one, of its newer address */
+                        ble_objects_load(s);
+        } else if (interface == BLE_CHARACTERISTIC && p.kind == BLE_PATH_CHARACTERISTIC && d)
                 ble_gatt_remove(d, &p);
 }
 

@@ -222,6 +222,19 @@ void ble_records_delivered(BleDevice *d, uint16_t seq, bool durable) {
                 r->handed = r->next;
 }
 
+void ble_records_resume(BleDevice *d) {
+        BleRecords *r = &d->records;
+
+        if (r->next == r->durable)
+                return;
+        r->next = r->durable;
+        r->done = false;
+        if (r->phase == BLE_RECORDS_ASKED) /* what still comes is not the next one */
+                abort_transfer(d);
+        else if (r->phase == BLE_RECORDS_IDLE)
+                r->due_us = 0;
+}
+
 void ble_records_dropped(BleDevice *d) {
         if (d->records.phase == BLE_RECORDS_ASKED)
                 abort_transfer(d);
