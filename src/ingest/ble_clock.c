@@ -6,9 +6,11 @@
 #include "ingest/ble_profile.h"
 
 enum {
-        PRECISE_US = 2 * 1000 *
-                     1000, /* the characteristic may count whole seconds, and the way takes its time */
-        SETTLE_US = 3 * 1000 * 1000, /* without a value that may have been stored */
+        /* The characteristic may count whole seconds, and the way takes its time. */
+        PRECISE_US = 2 * 1000 * 1000,
+        /* Without a value that may have been stored, and at most: stored ones come at the beginning. */
+        SETTLE_US = 3 * 1000 * 1000,
+        SETTLE_MAX_US = 30 * 1000 * 1000,
 };
 
 static int64_t wall_now(void) {
