@@ -37,6 +37,7 @@ typedef enum BleAlarm { BLE_ALARM_UNKNOWN, BLE_ALARM_ENDED, BLE_ALARM_RAISED } B
 typedef struct BleCharacteristic {
         BlePath path;
         uint16_t code; /* its 16-bit UUID */
+        char origin[BLE_ORIGIN_MAX];
         bool can_notify, can_read, can_write;
         bool subscribed;
         bool failed;  /* the last attempt to subscribe or read */

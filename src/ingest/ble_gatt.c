@@ -21,6 +21,7 @@ BleCharacteristic *ble_gatt_find(BleDevice *d, uint16_t code) {
 
 void ble_gatt_add(BleDevice *d, const BlePath *p, const BleNews *n) {
         BleCharacteristic *c = ble_gatt_at(d, p->handle);
+        char address[BLE_ADDRESS_TEXT];
 
         if (!ble_profile_find(n->uuid))
                 return;
@@ -31,6 +32,8 @@ void ble_gatt_add(BleDevice *d, const BlePath *p, const BleNews *n) {
         if (!c || c->code == n->uuid)
                 return;
         c->code = n->uuid;
+        ble_address_format(d->config.has_address ? &d->config.address : &d->path.device, address);
+        (void) snprintf(c->origin, sizeof c->origin, "%s/%04X", address, c->code);
         c->can_notify = n->can_notify;
         c->can_read = n->can_read;
         c->can_write = n->can_write;
@@ -248,7 +251,6 @@ void ble_gatt_subscribe(BleDevice *d) {
 
 void ble_gatt_value(BleDevice *d, BleCharacteristic *c, Bytes value) {
         const BleProfile *p = ble_profile_find(c->code);
-        char address[BLE_ADDRESS_TEXT];
 
         if (d->state != BLE_SUBSCRIBING && d->state != BLE_STREAMING)
                 return;
@@ -268,8 +270,7 @@ void ble_gatt_value(BleDevice *d, BleCharacteristic *c, Bytes value) {
                 .clock = d->clock,
                 .clock_offset_us = d->clock_offset_us,
         };
-        ble_address_format(d->config.has_address ? &d->config.address : &d->path.device, address);
-        (void) snprintf(v.origin, sizeof v.origin, "%s/%04X", address, c->code);
+        memcpy(v.origin, c->origin, sizeof v.origin);
         ble_recovery_value(d, p->regular);
         if (p->carries_time)
                 d->timed_us = d->value_us;
