@@ -79,9 +79,9 @@ void adapter_advertise(Device *d, bool data) {
         if (!d->object.visible)
                 object_show(f, &d->object);
         else if (data)
-                object_changed(f, &d->object, "RSSI", "ManufacturerData", "ServiceData", NULL);
+                object_changed(f, &d->object, "RSSI", "ManufacturerData", "ServiceData");
         else
-                object_changed(f, &d->object, "RSSI", NULL);
+                object_changed(f, &d->object, "RSSI");
 }
 
 static void stop_discovery(Fake *f) {
@@ -89,7 +89,7 @@ static void stop_discovery(Fake *f) {
                 return;
         f->discovering = false;
         *f->discoverer = '\0';
-        object_changed(f, &f->adapter, "Discovering", NULL);
+        object_changed(f, &f->adapter, "Discovering");
         for (size_t i = 0; i < f->n_devices; i++)
                 f->devices[i].has_rssi = false;
 }
@@ -105,7 +105,7 @@ static int start_discovery(Fake *f, Object *o, sd_bus_message *call) {
                 f->scan_trouble = TROUBLE_NONE;
         (void) snprintf(f->discoverer, sizeof(f->discoverer), "%s", sd_bus_message_get_sender(call));
         (void) sd_bus_reply_method_return(call, "");
-        object_changed(f, &f->adapter, "Discovering", NULL);
+        object_changed(f, &f->adapter, "Discovering");
         for (size_t i = 0; i < f->n_devices; i++)
                 adapter_advertise(&f->devices[i], false);
         return 0;
@@ -219,7 +219,7 @@ void adapter_set_powered(Fake *f, bool powered) {
                 }
                 f->scan_trouble = TROUBLE_NONE;
         }
-        object_changed(f, &f->adapter, "Powered", NULL);
+        object_changed(f, &f->adapter, "Powered");
 }
 
 void adapter_remove(Fake *f) {

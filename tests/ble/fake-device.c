@@ -70,7 +70,7 @@ static int set_trusted(Fake *f, Object *o, sd_bus_message *m) {
         if (r < 0)
                 return r;
         d->trusted = trusted;
-        object_changed(f, o, "Trusted", NULL);
+        object_changed(f, o, "Trusted");
         return 0;
 }
 
@@ -168,9 +168,9 @@ static void step_connected(Device *d) {
         d->connected = true;
         d->named = true;
         if (renamed)
-                object_changed(f, &d->object, "Name", "Alias", NULL);
+                object_changed(f, &d->object, "Name", "Alias");
         if (!f->suppress_connected)
-                object_changed(f, &d->object, "Connected", NULL);
+                object_changed(f, &d->object, "Connected");
         answer(&d->connecting, NULL, NULL);
         fake_log(f, "%s connected", d->address);
         wait_step(d, STAGE_CONNECTED);
@@ -207,7 +207,7 @@ static int on_step(sd_event_source *source, uint64_t usec, void *userdata) {
                 gatt_show(d, d->n_services / 2, d->n_services);
                 d->stage = STAGE_RESOLVED;
                 d->resolved = true;
-                object_changed(d->fake, &d->object, "ServicesResolved", NULL);
+                object_changed(d->fake, &d->object, "ServicesResolved");
                 if (fault_take(d->fake, FAULT_DROP, "resolved", d))
                         device_drop(d);
         }
@@ -248,7 +248,7 @@ void device_drop(Device *d) {
         glucose_reset(&d->glucose);
         gatt_hide(d);
         if (was_connected)
-                object_changed(d->fake, &d->object, "ServicesResolved", "Connected", NULL);
+                object_changed(d->fake, &d->object, "ServicesResolved", "Connected");
         answer(&d->connecting, "org.bluez.Error.Failed", "le-connection-abort-by-local");
         answer(&d->pairing, "org.bluez.Error.AuthenticationCanceled", "Authentication Canceled");
         d->leave = sd_event_source_disable_unref(d->leave);
@@ -295,9 +295,9 @@ static void pairing_done(Device *d) {
         if (*d->identity) {
                 /* the private address has been resolved: the path keeps the old one */
                 (void) snprintf(d->address, sizeof(d->address), "%s", d->identity);
-                object_changed(d->fake, &d->object, "Address", "AddressType", NULL);
+                object_changed(d->fake, &d->object, "Address", "AddressType");
         }
-        object_changed(d->fake, &d->object, "Paired", "Bonded", NULL);
+        object_changed(d->fake, &d->object, "Paired", "Bonded");
         answer(&d->pairing, NULL, NULL);
 }
 

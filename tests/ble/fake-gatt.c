@@ -122,7 +122,7 @@ bool gatt_notify(Characteristic *c, Bytes value) {
                 return false;
         c->value_len = value.len;
         memcpy(c->value, value.data, value.len);
-        object_changed(c->object.device->fake, &c->object, "Value", NULL);
+        object_changed(c->object.device->fake, &c->object, "Value");
         return true;
 }
 
@@ -154,7 +154,7 @@ static int start_notify(Fake *f, Object *o, sd_bus_message *call) {
                         gatt_set_trouble(o->device, TROUBLE_NONE);
                 c->notifying = true;
                 c->stale = o->device->stale_until != TROUBLE_NONE;
-                object_changed(f, o, "Notifying", NULL);
+                object_changed(f, o, "Notifying");
         }
         return sd_bus_reply_method_return(call, "");
 }
@@ -166,7 +166,7 @@ static int stop_notify(Fake *f, Object *o, sd_bus_message *call) {
                 return sd_bus_reply_method_errorf(
                                 call, "org.bluez.Error.Failed", "No notify session started");
         c->notifying = false;
-        object_changed(f, o, "Notifying", NULL);
+        object_changed(f, o, "Notifying");
         return sd_bus_reply_method_return(call, "");
 }
 
@@ -190,7 +190,7 @@ static int read_value(Fake *f, Object *o, sd_bus_message *call) {
                 c->value_len = profile_sample(c->profile->uuid, c->n_samples,
                                 device_clock(o->device, fake_now_s()), c->value);
         }
-        object_changed(f, o, "Value", NULL); /* so does BlueZ for a read */
+        object_changed(f, o, "Value"); /* so does BlueZ for a read */
         r = sd_bus_message_new_method_return(call, &m);
         if (r >= 0)
                 r = append_value(m, o);

@@ -94,10 +94,8 @@ void object_hide(Fake *f, Object *o) {
                         properties_name, o->interface->name);
 }
 
-void object_changed(Fake *f, const Object *o, ...) {
+void object_changed_names(Fake *f, const Object *o, const char *const *names) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        const char *name;
-        va_list names;
         int r;
 
         if (!o->visible)
@@ -107,12 +105,10 @@ void object_changed(Fake *f, const Object *o, ...) {
                 r = sd_bus_message_append(m, "s", o->interface->name);
         if (r >= 0)
                 r = sd_bus_message_open_container(m, 'a', "{sv}");
-        va_start(names, o);
-        while ((name = va_arg(names, const char *)))
+        for (; *names; names++)
                 for (const Property *p = o->interface->properties; r >= 0 && p->name; p++)
-                        if (streq(p->name, name) && present(p, o))
+                        if (streq(p->name, *names) && present(p, o))
                                 r = append_entry(m, p, o);
-        va_end(names);
         if (r >= 0)
                 r = sd_bus_message_close_container(m);
         if (r >= 0)

@@ -162,8 +162,9 @@ _printf_(5, 6) void object_init(
 /* Both signal what changes, and do nothing where it is so already. */
 void object_show(Fake *f, Object *o);
 void object_hide(Fake *f, Object *o);
-/* PropertiesChanged with the named properties, up to a NULL. */
-void object_changed(Fake *f, const Object *o, ...) __attribute__((sentinel));
+/* PropertiesChanged with the named properties. */
+void object_changed_names(Fake *f, const Object *o, const char *const *names);
+#define object_changed(f, o, ...) object_changed_names(f, o, (const char *const[]){ __VA_ARGS__, NULL })
 int objects_open(Fake *f); /* serves them on f->bus */
 extern const Interface root_interface;
 
