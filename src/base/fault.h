@@ -52,3 +52,7 @@ static inline bool fault_anchor_save_lost(void) {
 static inline bool fault_same_epoch(void) {
         return fault_is_set("same-epoch");
 }
+/* "coap-session-seconds": a CoAP session is forgotten after so much silence; 0: after as much as ever. */
+static inline int64_t fault_coap_session_seconds(void) {
+        return fault_number("coap-session-seconds");
+}

@@ -93,6 +93,8 @@ static void on_acknowledge(Source *source) {
         outstanding_acknowledge(s);
         if (s->observer)
                 observer_acknowledge(s->observer);
+        endpoint_answered(s->plain);
+        endpoint_answered(s->secure);
         read_on(s);
 }
 
@@ -112,6 +114,8 @@ static void on_resume(Source *source) {
         s->live = false;
         if (s->observer)
                 observer_resume(s->observer);
+        endpoint_answered(s->plain);
+        endpoint_answered(s->secure);
         read_on(s);
 }
 

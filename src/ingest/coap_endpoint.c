@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 
+#include "base/fault.h"
 #include "base/fd.h"
 #include "ingest/coap_internal.h"
 
@@ -127,6 +128,17 @@ static int on_socket(sd_event_source *es, int fd, uint32_t revents, void *userda
                 s->sink.drained(s->sink.userdata, &s->source);
         }
         return 0;
+}
+
+/* A session that waits for an answer is not idle, and libcoap looks at its timers only after events of its own: the last
+ * answer before a silence would leave no timer that forgets the session. */
+void endpoint_answered(CoapEndpoint *p) {
+        coap_tick_t now;
+
+        if (!p)
+                return;
+        coap_ticks(&now);
+        (void) coap_io_prepare_epoll(p->context, now);
 }
 
 void endpoint_watch(CoapEndpoint *p) {
@@ -251,6 +263,7 @@ static int bind_socket(CoapEndpoint *p, Error *e) {
 
 static int make_context(CoapEndpoint *p, Error *e) {
         const CoapLimits *l = &p->source->options->limits;
+        const int64_t impatience = fault_coap_session_seconds();
         static coap_str_const_t core = { sizeof ".well-known/core" - 1,
                 (const uint8_t *) ".well-known/core" };
 
@@ -261,7 +274,9 @@ static int make_context(CoapEndpoint *p, Error *e) {
         coap_context_set_block_mode(p->context, 0); /* blocks are ours: see coap_block.h */
         coap_context_set_max_idle_sessions(p->context, (unsigned) l->sessions);
         coap_context_set_max_handshake_sessions(p->context, (unsigned) l->handshakes);
-        coap_context_set_session_timeout(p->context, p->secure ? SECURE_SECONDS : SESSION_SECONDS);
+        coap_context_set_session_timeout(p->context, impatience > 0 ? (unsigned) impatience
+                                                     : p->secure    ? SECURE_SECONDS
+                                                                    : SESSION_SECONDS);
         coap_register_event_handler(p->context, on_event);
         coap_register_response_handler(p->context, on_response);
         coap_resource_t *found = coap_resource_init(&core, 0), *all = coap_resource_unknown_init(on_request);

@@ -151,6 +151,8 @@ int endpoint_open(CoapSource *s, bool secure, CoapEndpoint **ret, Error *e) _mus
 CoapEndpoint *endpoint_free(CoapEndpoint *p);
 /* Reading is as the source's state says. */
 void endpoint_watch(CoapEndpoint *p);
+/* Answers left outside of its own turns. p may be NULL. Not from within one: it may forget sessions. */
+void endpoint_answered(CoapEndpoint *p);
 
 /* --- coap_peer.c --- */
 /* The session's peer, made where there is none yet; NULL without memory. */
