@@ -6,7 +6,8 @@
 #include "ingest/coap_internal.h"
 
 enum {
-        BURST_US = 10 * 1000,       /* how soon devices that waited for their answers send more */
+        BURST_US = 10 * 1000,       /* how soon devices that waited for their answers send more, */
+        ALL_BACK_US = 50 * 1000,    /* and how soon all of them have, on a slow or busy box */
         RETRY_US = 5 * 1000 * 1000, /* until an address that isn't there is tried again */
         RATE_SETS = 1024,
         RATE_BURST_SECONDS = 2,
@@ -120,11 +121,16 @@ static void on_resume(Source *source) {
 }
 
 /* A device waits for its answer before it sends again (NSTART is 1, RFC 7252 4.7): where many of those that were answered
- * come back at once, there is nothing to wait for. Devices that send at their own pace are a small part in that time. */
+ * come back at once, or as many as were answered in half of a batch's time, there is nothing to wait for. Devices that send
+ * at their own pace are a small part in that time. */
 static bool is_backlogged(const Source *source) {
         const CoapSource *s = source_of(source);
+        uint64_t after_us = s->read_us - s->answered_us;
 
-        return s->window > 0 && s->handed * 2 >= s->window && s->read_us - s->answered_us < BURST_US;
+        if (s->window == 0)
+                return false;
+        return s->handed >= s->window ? after_us < ALL_BACK_US
+                                      : s->handed * 2 >= s->window && after_us < BURST_US;
 }
 
 static void on_devices(Source *source, const SourceDevices *devices) {
