@@ -19,9 +19,13 @@ static int64_t clock_us(clockid_t id) {
         return (int64_t) t.tv_sec * USEC_PER_SEC + t.tv_nsec / 1000;
 }
 
+int64_t clock_mono_us(void) {
+        return clock_us(CLOCK_BOOTTIME);
+}
+
 void clock_now(Stamp *s) {
         s->wall_us = clock_us(CLOCK_REALTIME) + fault_clock_offset_us();
-        s->mono_us = clock_us(CLOCK_BOOTTIME);
+        s->mono_us = clock_mono_us();
 }
 
 void clock_now_full(Stamp *s) {

@@ -26,6 +26,8 @@ typedef struct BootId {
 
 /* The two clocks, without asking for synchronisation (a cheap vDSO call): synchronised is left as it was. */
 void clock_now(Stamp *s);
+/* mono_us alone. */
+int64_t clock_mono_us(void);
 /* Also asks the kernel whether the clock is synchronised: a system call, for a timer, not for each reading. */
 void clock_now_full(Stamp *s);
 /* /proc/sys/kernel/random/boot_id; all zero where it can't be read. */

@@ -38,10 +38,7 @@ static const char *const count_names[COAP_COUNTS] = {
 };
 
 int64_t coap_now_us(void) {
-        Stamp now = { 0 };
-
-        clock_now(&now);
-        return now.mono_us;
+        return clock_mono_us();
 }
 
 static CoapSource *source_of(const Source *s) {
