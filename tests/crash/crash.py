@@ -1,10 +1,11 @@
-"""`tools/crash --kills N --source mqtt|chain`: kills at random moments under load. `chain` is in chain_kills.py.
+"""`tools/crash --kills N --source mqtt|coap|chain`: kills at random moments under load. `chain` is in chain_kills.py.
 
-mqtt: kills the daemon while readings stream in.
-After each kill the ledger must verify from end to end; at the end every reading that the broker took must be in the
-ledger exactly once. The broker keeps what the daemon has not acknowledged, so a reading that is missing was acknowledged
-before it was durable. With --fault ack-early the acknowledgement leaves before the commit: then readings must be missing,
-else this test could not fail."""
+mqtt, coap: kills the daemon while readings stream in.
+After each kill the ledger must verify from end to end; at the end every reading that was acknowledged must be in the
+ledger exactly once. With MQTT that is what the broker took: it keeps what the daemon has not acknowledged, so a reading
+that is missing was acknowledged before it was durable. With CoAP it is what the daemon itself answered with 2.04; devices
+send the rest again until it is. With --fault ack-early the acknowledgement leaves before the commit: then readings must
+be missing, else this test could not fail."""
 
 import argparse
 import json
@@ -15,7 +16,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
 from pathlib import Path
 
 import paho.mqtt.client
@@ -23,19 +23,21 @@ import paho.mqtt.client
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/integration"))
 
+from coap_peers import Peers, free_udp_port, listen_on_coap, recorded  # noqa: E402
 from ward import BUILD, FAULTS_BUILD, Broker, Gateway, program, remove, wait_for  # noqa: E402
 
 DEVICES = 8
+COAP_SESSIONS = 200
 
 
-class Load(threading.Thread):
+class MqttLoad(threading.Thread):
     """Publishes readings, each with a time of its own, and remembers those that the broker acknowledged."""
 
     def __init__(self, port, rate):
         super().__init__(daemon=True)
         self.rate = rate
         self.taken = {}  # packet id -> identity, until it is acknowledged
-        self.acknowledged = set()
+        self.taken_by_broker = set()
         self.lock = threading.Lock()
         self.stopping = threading.Event()
         self.client = paho.mqtt.client.Client("load")
@@ -50,7 +52,7 @@ class Load(threading.Thread):
             if identity is None:
                 self.taken[mid] = None  # acknowledged before publish() returned
             else:
-                self.acknowledged.add(identity)
+                self.taken_by_broker.add(identity)
 
     def run(self):
         start, base, n = time.monotonic(), int(time.time() * 1e6), 0
@@ -63,7 +65,7 @@ class Load(threading.Thread):
                 with self.lock:
                     if mid in self.taken:
                         del self.taken[mid]
-                        self.acknowledged.add((device, t))
+                        self.taken_by_broker.add((device, t))
                     else:
                         self.taken[mid] = (device, t)
                 n += 1
@@ -76,6 +78,62 @@ class Load(threading.Thread):
         self.client.loop_stop()
         self.client.disconnect()
 
+    def acknowledged(self):
+        with self.lock:
+            return set(self.taken_by_broker)
+
+
+class MqttWard:
+    def __init__(self, folder, options):
+        self.broker = Broker(folder / "broker")
+        self.broker.start()
+        self.gateway = Gateway(folder, self.broker.port, build=FAULTS_BUILD if options.fault else BUILD)
+        self.gateway.devices = [f"load-{i}" for i in range(DEVICES)]
+        self.rate = options.rate
+
+    def start_load(self):
+        self.load = MqttLoad(self.broker.port, self.rate)
+        self.load.start()
+
+    def stop_load(self):
+        self.load.stop()
+        settle(self.gateway)
+
+    def acknowledged(self):
+        return self.load.acknowledged()
+
+    def close(self):
+        self.broker.stop()
+
+
+class CoapWard:
+    """The load's datagrams are the same over a kill, so a reading that was durable but not answered comes twice."""
+
+    def __init__(self, folder, options):
+        self.gateway = Gateway(folder, 1, build=FAULTS_BUILD if options.fault else BUILD)
+        self.port = free_udp_port()
+        self.options, self.journal, self.load = options, folder / "journal", None
+        listen_on_coap(self.gateway, self.port, COAP_SESSIONS)
+
+    def start_load(self):
+        self.load = Peers(self.port, COAP_SESSIONS, self.journal, rate=self.options.rate,
+                          ack_timeout=0.1)
+
+    def stop_load(self):
+        result = self.load.stop(120)
+        assert result["refused"] == 0, result
+        print(f"{result['retransmitted']} datagrams retransmitted, {result['given_up']} readings sent anew", flush=True)
+
+    def acknowledged(self):
+        return self.load.confirmed()
+
+    def close(self):
+        if self.load:
+            self.load.close()
+
+
+WARDS = {"mqtt": MqttWard, "coap": CoapWard}
+
 
 def verify(gateway):
     """The ledger as the kill left it, checked without a daemon."""
@@ -85,14 +143,8 @@ def verify(gateway):
         raise SystemExit(f"the ledger does not verify after a kill:\n{r.stdout}{r.stderr}")
 
 
-def recorded(gateway):
-    out = subprocess.run([str(program("wardstone", gateway.build)), "--socket", gateway.config["control"]["socket"],
-                          "readings", "--limit", "0", "--json"], capture_output=True, text=True, timeout=300, check=True).stdout
-    readings = [json.loads(line) for line in out.splitlines()]
-    return Counter((r["device"], r["device_time_us"]) for r in readings)
-
-
-def rounds(gateway, load, options, rng):
+def rounds(ward, options, rng):
+    gateway = ward.gateway
     for kill in range(options.kills):
         time.sleep(rng.uniform(0.05, 1.2))
         gateway.process.kill()
@@ -100,7 +152,7 @@ def rounds(gateway, load, options, rng):
         if not options.fault:
             verify(gateway)
         gateway.start(write=False)
-        print(f"kill {kill + 1}/{options.kills}: {len(load.acknowledged)} readings taken by the broker", flush=True)
+        print(f"kill {kill + 1}/{options.kills}: {len(ward.acknowledged())} readings acknowledged", flush=True)
 
 
 def settle(gateway):
@@ -119,13 +171,13 @@ def settle(gateway):
 def main():
     parser = argparse.ArgumentParser(prog="tools/crash", description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--source", choices=["mqtt", "chain"], default="mqtt")
-    parser.add_argument("--rate", type=float, default=2000, help="readings a second (mqtt)")
+    parser.add_argument("--source", choices=[*WARDS, "chain"], default="mqtt")
+    parser.add_argument("--rate", type=float, default=2000, help="readings a second (mqtt, coap)")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--fault", choices=["ack-early", "anchor-save-lost"],
-                        help="break the daemon: the test must fail; the first with mqtt, the second with chain")
+                        help="break the daemon: the test must fail; the first with mqtt and coap, the second with chain")
     options = parser.parse_args()
-    if options.fault and (options.fault == "ack-early") != (options.source == "mqtt"):
+    if options.fault and (options.fault == "ack-early") != (options.source in WARDS):
         parser.error("--fault does not fit the --source")
     seed = options.seed if options.seed is not None else int(time.time())
     rng = random.Random(seed)
@@ -133,10 +185,8 @@ def main():
         import chain_kills
         sys.exit(chain_kills.run(options.kills, seed, options.fault))
     folder = Path(tempfile.mkdtemp(prefix="ward-crash-", dir="/var/tmp"))
-    broker = Broker(folder / "broker")
-    broker.start()
-    gateway = Gateway(folder, broker.port, build=FAULTS_BUILD if options.fault else BUILD)
-    gateway.devices = [f"load-{i}" for i in range(DEVICES)]
+    ward = WARDS[options.source](folder, options)
+    gateway = ward.gateway
     gateway.config["ledger"] = {"block_age": "1s"}
     if options.fault:
         (folder / "faults").mkdir()
@@ -145,27 +195,25 @@ def main():
         gateway.environment["WARDSTONE_FAULTS"] = str(folder / "faults")
     try:
         gateway.start()
-        load = Load(broker.port, options.rate)
-        load.start()
-        rounds(gateway, load, options, rng)
-        load.stop()
-        settle(gateway)
-        counts = recorded(gateway)
-        duplicates_dropped = gateway.control("status")[0]["verdicts"]["duplicate"]
+        ward.start_load()
+        rounds(ward, options, rng)
+        ward.stop_load()
+        acknowledged, counts = ward.acknowledged(), recorded(gateway)
+        duplicates_dropped = gateway.status()["verdicts"]["duplicate"]
     finally:
         if gateway.process and gateway.process.poll() is None:
             gateway.process.send_signal(signal.SIGTERM)
             gateway.process.wait(60)
-        broker.stop()
+        ward.close()
         text = gateway.text()
         remove(folder)
-    missing = [i for i in load.acknowledged if i not in counts]
+    missing = [i for i in acknowledged if i not in counts]
     twice = [i for i, n in counts.items() if n > 1]
-    print(f"seed {seed}: {options.kills} kills, {len(load.acknowledged)} readings acknowledged, {len(missing)} missing, "
+    print(f"seed {seed}: {options.kills} kills, {len(acknowledged)} readings acknowledged, {len(missing)} missing, "
           f"{len(twice)} recorded twice, {duplicates_dropped} redelivered ones dropped since the last kill")
     if missing or twice:
         print(f"missing: {sorted(missing)[:5]} twice: {twice[:5]}\n{text[-3000:]}", file=sys.stderr)
-    sys.exit(1 if missing or twice else 0)
+    sys.exit(1 if missing or twice or not acknowledged else 0)
 
 
 if __name__ == "__main__":
