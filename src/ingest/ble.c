@@ -45,7 +45,7 @@ static BleTurn turn_of(const BleDevice *d, int64_t now_us) {
                 .monitor = d->config.mode == BLE_MODE_CONNECT,
                 .heard = d->heard || d->connected,
                 .served_us = d->served_us,
-                .ready_us = d->ready_us,
+                .ready_us = MAX(d->ready_us, d->connected ? d->leaving_us : 0),
                 .since_us = d->since_us,
         };
 

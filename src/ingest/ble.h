@@ -83,11 +83,13 @@ typedef struct BleDevice {
         int64_t due_us; /* of the state */
         BlePath path;   /* of its object */
         bool connected, resolved, bonded, has_rssi;
-        bool heard;       /* since it was tried last */
-        bool linked;      /* counted as connected */
-        bool asked_again; /* BlueZ was asked for what it may have forgotten to signal */
-        BleAlarm barred;  /* it wants a bond */
-        bool was_heard;   /* before it was tried last */
+        bool heard;         /* since it was tried last */
+        bool linked;        /* counted as connected */
+        bool asked_again;   /* BlueZ was asked for what it may have forgotten to signal */
+        BleAlarm barred;    /* it wants a bond */
+        unsigned suspected; /* how often in a row a link ended as if for want of one */
+        int64_t leaving_us; /* until then BlueZ may still be about to disconnect it */
+        bool was_heard;     /* before it was tried last */
         BleCharacteristic characteristics[BLE_CHARACTERISTICS_MAX];
         size_t characteristic_count, step;
         sd_bus_slot *call;                     /* that the state is about */
@@ -209,6 +211,7 @@ typedef enum BleFault {
         BLE_FAULT_BOND, /* encryption or authentication is wanted */
         BLE_FAULT_BUSY, /* in progress already */
         BLE_FAULT_DONE, /* what was asked for is so already */
+        BLE_FAULT_LINK, /* the link went while it was asked for: for want of a bond, or for any other reason */
         BLE_FAULT_GONE, /* not connected any more, or no such object */
         BLE_FAULT_OTHER,
 } BleFault;
@@ -253,6 +256,8 @@ void ble_gatt_remove(BleDevice *d, const BlePath *p);
 BleCharacteristic *ble_gatt_find(BleDevice *d, uint16_t code);
 BleCharacteristic *ble_gatt_at(BleDevice *d, uint16_t handle);
 void ble_gatt_lost(BleDevice *d);
+/* As ble_fault(), but never BLE_FAULT_LINK: it is for want of a bond where it happens again and again. */
+BleFault ble_gatt_fault(BleDevice *d, sd_bus_message *answer, const char *signature);
 int ble_gatt_read(BleDevice *d, BleCharacteristic *c, sd_bus_slot **slot,
                 sd_bus_message_handler_t handler) _must_check_;
 int ble_gatt_write(BleDevice *d, const BleCharacteristic *c, sd_bus_slot **slot, Bytes value,

@@ -182,18 +182,19 @@ void ble_tell_bluez(BleSource *s, const BleMethod *method) {
 }
 
 /* BlueZ passes the device's ATT error on as a text (Core Specification, Vol 3, Part F, 3.4.1.1): 05 insufficient
- * authentication, 08 authorization, 0c key size, 0f encryption; 0e is what comes where pairing was tried and failed. */
-static bool wants_bond(const sd_bus_error *e) {
-        static const char *const codes[] = { "0x05", "0x08", "0x0c", "0x0e", "0x0f" };
+ * authentication, 08 authorization, 0c key size, 0f encryption. 0e, "unlikely", is how BlueZ ends what was under way when
+ * the link went; a device that wants a bond and doesn't get it ends the link so. */
+static BleFault fault_of_att(const char *text) {
+        static const char *const codes[] = { "0x05", "0x08", "0x0c", "0x0f" };
+        const char *code = text ? strstr(text, "ATT error: ") : NULL;
 
-        if (streq(e->name, "org.bluez.Error.NotAuthorized") ||
-                        startswith(e->name, "org.bluez.Error.Authentication"))
-                return true;
-        const char *code = e->message ? strstr(e->message, "ATT error: ") : NULL;
-        for (size_t i = 0; code && i < ELEMENTS(codes); i++)
-                if (startswith(code + strlen("ATT error: "), codes[i]))
-                        return true;
-        return false;
+        if (!code)
+                return BLE_FAULT_NONE;
+        code += strlen("ATT error: ");
+        for (size_t i = 0; i < ELEMENTS(codes); i++)
+                if (startswith(code, codes[i]))
+                        return BLE_FAULT_BOND;
+        return startswith(code, "0x0e") ? BLE_FAULT_LINK : BLE_FAULT_NONE;
 }
 
 BleFault ble_fault(BleSource *s, sd_bus_message *answer, const char *signature) {
@@ -201,6 +202,8 @@ BleFault ble_fault(BleSource *s, sd_bus_message *answer, const char *signature) 
                 const char *name;
                 BleFault fault;
         } known[] = {
+                { "org.bluez.Error.NotAuthorized", BLE_FAULT_BOND },
+                { "org.bluez.Error.AuthenticationFailed", BLE_FAULT_BOND },
                 { "org.bluez.Error.InProgress", BLE_FAULT_BUSY },
                 { "org.bluez.Error.AlreadyConnected", BLE_FAULT_DONE },
                 { "org.bluez.Error.NotConnected", BLE_FAULT_GONE },
@@ -216,8 +219,9 @@ BleFault ble_fault(BleSource *s, sd_bus_message *answer, const char *signature) 
                 return BLE_FAULT_OTHER;
         }
         s->counters.call_errors++;
-        if (wants_bond(e))
-                return BLE_FAULT_BOND;
+        BleFault att = fault_of_att(e->message);
+        if (att != BLE_FAULT_NONE)
+                return att;
         for (size_t i = 0; i < ELEMENTS(known); i++)
                 if (streq(e->name, known[i].name))
                         return known[i].fault;

@@ -43,7 +43,7 @@ static void take_offset(BleDevice *d, uint16_t code, Bytes value) {
 
 static BleFault take_answer(BleDevice *d, sd_bus_message *m) {
         BleCharacteristic *c = find_clock(d);
-        BleFault fault = ble_fault(d->source, m, "ay");
+        BleFault fault = ble_gatt_fault(d, m, "ay");
         Bytes value;
 
         d->clock_call = sd_bus_slot_unref(d->clock_call);
@@ -103,7 +103,7 @@ static int on_set(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         BleDevice *d = userdata;
 
         d->clock_call = sd_bus_slot_unref(d->clock_call);
-        if (ble_fault(d->source, m, "") != BLE_FAULT_NONE) {
+        if (ble_gatt_fault(d, m, "") != BLE_FAULT_NONE) {
                 d->source->counters.clock_failures++;
                 return 0;
         }

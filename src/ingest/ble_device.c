@@ -4,7 +4,12 @@
 #include "base/backoff.h"
 #include "ingest/ble.h"
 
-enum { BARRED_US = 300 * 1000 * 1000 /* then it is tried again: it may have been bonded elsewhere */ };
+enum {
+        BARRED_US = 300 * 1000 * 1000,   /* then it is tried again: it may have been bonded elsewhere */
+        SUSPECTED_US = 60 * 1000 * 1000, /* where it is not sure that it is a bond that it wants */
+        LEAVING_US = 3 * 1000 *
+                     1000, /* BlueZ takes up to 2 s to end a link, and until then says it is connected */
+};
 
 void ble_device_object(const BleDevice *d, char ret[static BLE_PATH_MAX]) {
         ble_device_path(d->source->adapter, &d->path.device, ret);
@@ -25,6 +30,7 @@ static void tell_to_disconnect(BleDevice *d) {
         char path[BLE_PATH_MAX];
 
         ble_device_object(d, path);
+        d->leaving_us = ble_now() + LEAVING_US;
         ble_tell_bluez(d->source, &(BleMethod){ path, "org.bluez.Device1", "Disconnect" });
 }
 
@@ -38,6 +44,7 @@ static int on_connected(sd_bus_message *m, void *userdata, sd_bus_error *error) 
                 return 0;
         case BLE_FAULT_BOND:
         case BLE_FAULT_BUSY:
+        case BLE_FAULT_LINK:
         case BLE_FAULT_GONE:
         case BLE_FAULT_OTHER:
                 break;
@@ -106,6 +113,7 @@ static void read_clock(BleDevice *d) {
 
 static void stream(BleDevice *d) {
         ble_alert(d->source, &d->barred, "BluetoothPairing", d, NULL);
+        d->suspected = 0;
         d->regular_us = ble_now();
 }
 
@@ -152,7 +160,8 @@ static void bar(BleDevice *d) {
         if (d->linked)
                 tell_to_disconnect(d);
         link_down(d);
-        d->due_us = ble_now() + BARRED_US;
+        d->due_us = ble_now() + (d->suspected > 0 ? SUSPECTED_US : BARRED_US);
+        d->suspected = 0;
 }
 
 static void welcome(BleDevice *d) {
@@ -214,6 +223,10 @@ static void note_link(BleDevice *d, const BleNews *n) {
 
         if (n->connected != BLE_UNSAID)
                 d->connected = n->connected == BLE_YES;
+        if (n->connected == BLE_NO) {
+                d->leaving_us = 0;
+                ble_wake(d->source);
+        }
 
         if (n->resolved == BLE_YES) {
                 d->resolved = true;

@@ -5,6 +5,8 @@
 #include "ingest/ble.h"
 #include "ingest/ble_profile.h"
 
+enum { SUSPICIONS = 3 };
+
 BleCharacteristic *ble_gatt_at(BleDevice *d, uint16_t handle) {
         for (size_t i = 0; i < d->characteristic_count; i++)
                 if (d->characteristics[i].path.handle == handle)
@@ -74,6 +76,14 @@ void ble_gatt_lost(BleDevice *d) {
 
 /* --- calls --- */
 
+BleFault ble_gatt_fault(BleDevice *d, sd_bus_message *answer, const char *signature) {
+        BleFault fault = ble_fault(d->source, answer, signature);
+
+        if (fault != BLE_FAULT_LINK)
+                return fault;
+        return !d->bonded && ++d->suspected >= SUSPICIONS ? BLE_FAULT_BOND : BLE_FAULT_GONE;
+}
+
 static int call(BleDevice *d, const BleCharacteristic *c, const char *name, sd_bus_slot **slot,
                 sd_bus_message_handler_t handler) {
         char path[BLE_PATH_MAX];
@@ -137,7 +147,7 @@ static int on_stopped(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
 static int on_subscribed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         BleDevice *d = userdata;
-        BleFault fault = ble_fault(d->source, m, "");
+        BleFault fault = ble_gatt_fault(d, m, "");
 
         if (is_over(d, fault))
                 return 0;
@@ -157,6 +167,7 @@ static int on_subscribed(sd_bus_message *m, void *userdata, sd_bus_error *error)
                         return 0;
                 }
                 break;
+        case BLE_FAULT_LINK:
         case BLE_FAULT_GONE:
         case BLE_FAULT_OTHER:
                 break;
@@ -173,14 +184,14 @@ static void start_notify(BleDevice *d) {
 static int on_stopped(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         BleDevice *d = userdata;
 
-        if (!is_over(d, ble_fault(d->source, m, "")))
+        if (!is_over(d, ble_gatt_fault(d, m, "")))
                 start_notify(d);
         return 0;
 }
 
 static int on_read(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         BleDevice *d = userdata;
-        BleFault fault = ble_fault(d->source, m, "ay");
+        BleFault fault = ble_gatt_fault(d, m, "ay");
         Bytes value;
 
         if (is_over(d, fault))

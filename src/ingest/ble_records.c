@@ -70,7 +70,7 @@ static int on_written(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         BleDevice *d = userdata;
 
         d->records.call = sd_bus_slot_unref(d->records.call);
-        switch (ble_fault(d->source, m, "")) {
+        switch (ble_gatt_fault(d, m, "")) {
         case BLE_FAULT_NONE:
                 return 0; /* what counts is the indication */
         case BLE_FAULT_BOND:
@@ -84,6 +84,7 @@ static int on_written(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 }
                 break;
         case BLE_FAULT_DONE:
+        case BLE_FAULT_LINK:
         case BLE_FAULT_GONE:
         case BLE_FAULT_OTHER:
                 break;

@@ -122,7 +122,7 @@ def test_the_adapter_is_unplugged_and_comes_back(ble):
     ble.wait_up()
     flows(ble)
     ble.wait_alert("SourceDown:radio", active=False)
-    assert ble.gateway.entry_types().count("GAP") >= 1
+    wait_for("the gap is sealed", lambda: ble.gateway.entry_types().count("GAP") >= 1)
 
 
 def test_an_adapter_that_is_off_stays_off(ble):
