@@ -106,6 +106,7 @@ static int64_t review_device(BleDevice *d, int64_t now_us) {
 }
 
 static int64_t review(BleSource *s, int64_t now_us) {
+        ble_queue_flush(s);
         if (now_us >= s->bus_due_us)
                 ble_bus_open(s);
         if (s->owner[0] != '\0' && !s->loaded && now_us >= s->load_due_us)
@@ -158,7 +159,7 @@ static void ble_acknowledge(Source *source) {
         s->paused = false;
         for (size_t i = 0; i < s->device_count; i++)
                 s->devices[i]->records.durable = s->devices[i]->records.closing;
-        ble_queue_flush(s);
+        ble_wake(s); /* what waits comes in its own turn, when the pipeline is not up the stack */
 }
 
 static void ble_suspend(Source *source) {
@@ -171,7 +172,7 @@ static void ble_suspend(Source *source) {
                 BleRecords *r = &s->devices[i]->records;
                 r->handed = r->closing = r->durable;
         }
-        ble_queue_flush(s);
+        ble_wake(s);
 }
 
 /* Records that were only evaluated are asked for again, from the last one that is durable. */

@@ -70,7 +70,7 @@ static void keep(BleQueue *q, const BleValue *v, Bytes payload) {
 void ble_hand_over(const BleValue *v, Bytes payload) {
         BleSource *s = v->device->source;
 
-        if (s->live || (!s->paused && s->queue->count == 0))
+        if (s->queue->count == 0 && (s->live || !s->paused))
                 deliver(s, v, payload, !s->live);
         else if (s->queue->count < QUEUE_MAX)
                 keep(s->queue, v, payload);
