@@ -178,8 +178,8 @@ static void heard(void *userdata, const char *path, BleInterface interface, cons
 }
 
 static int on_added(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        /* what has another shape tells of no device, and the listening goes on */
-        return ble_read_added(m, heard, userdata) == -ENOMEM ? -ENOMEM : 0;
+        return ble_read_added(m, heard, userdata) == -ENOMEM ? -ENOMEM
+                                                             : 0; /* what can't be read is no device */
 }
 
 static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {

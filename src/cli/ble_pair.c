@@ -165,6 +165,7 @@ static int run(Pairing *p, Error *e) {
 /* Paired is not bonded: without keys that are kept the next connection starts from nothing. */
 static int check_bond(Pairing *p, Error *e) {
         BleAddress address = p->device->address;
+        Error unused;
 
         int r = ble_bus_load(p->bus, e);
         if (r != 0)
@@ -174,10 +175,11 @@ static int check_bond(Pairing *p, Error *e) {
                 return error_set(e, -EACCES, "it paired, but keeps no bond: it would ask again each time");
         if (p->was_asked || p->values->yes)
                 return 0;
-        r = ble_bus_remove(p->bus, p->device, e);
-        if (r < 0)
-                return error_prefix(e, r,
-                                "it paired without anything to compare or to enter, and can't be forgotten");
+        if (ble_bus_remove(p->bus, p->device, &unused) < 0)
+                return error_set(e, -EACCES,
+                                "it paired without anything to compare or to enter, and can't be forgotten: "
+                                "see "
+                                "wardstone ble forget");
         return error_set(e, -EACCES,
                         "it paired without anything to compare or to enter, so it can't be told from "
                         "another "
