@@ -23,26 +23,40 @@ as_root() {
         fi
 }
 
+# Those of the packages named on standard input that are not installed: for this machine's processor, or for the one behind
+# the colon.
+packages_missing_of() {
+        local package architecture
+        while read -r package; do
+                case "$package" in
+                '' | '#'*) continue ;;
+                *:*) architecture=${package#*:} ;;
+                *) architecture=$(dpkg --print-architecture) ;;
+                esac
+                dpkg-query -W -f '${Architecture} ${db:Status-Status}\n' "$package" 2>/dev/null |
+                        grep -qxE "(all|$architecture) installed" || printf '%s\n' "$package"
+        done
+}
+
 # The packages of the lists tools/packages/NAME that are not installed.
 packages_missing() {
-        local list package
+        local list
         for list in "$@"; do
-                while read -r package; do
-                        case "$package" in '' | '#'*) continue ;; esac
-                        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
-                                printf '%s\n' "$package"
-                done <"$top/tools/packages/$list"
+                packages_missing_of <"$top/tools/packages/$list"
         done
+}
+
+packages_install() {
+        say "installing $*"
+        as_root apt-get update -qq &&
+                as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@"
 }
 
 # Installs what is missing of the lists; asks no package server where nothing is.
 packages_need() {
         local missing
         mapfile -t missing < <(packages_missing "$@")
-        [ "${#missing[@]}" -eq 0 ] && return 0
-        say "installing ${missing[*]}"
-        as_root apt-get update -qq &&
-                as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}"
+        [ "${#missing[@]}" -eq 0 ] || packages_install "${missing[@]}"
 }
 
 # Recordings and test vectors: WARDSTONE_DATA, else ../shared/data, else nothing.

@@ -16,7 +16,7 @@ json_t *child_text(const char *text) {
         if (string)
                 return string;
         for (i = 0; i < sizeof ascii - 1 && text[i]; i++)
-                ascii[i] = (char) (text[i] < 0 ? '?' : text[i]);
+                ascii[i] = (char) ((unsigned char) text[i] > 0x7f ? '?' : text[i]);
         ascii[i] = '\0';
         return json_string(ascii);
 }
