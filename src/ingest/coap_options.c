@@ -105,22 +105,10 @@ static int read_keys(Item *item, const YamlNode *node, Error *e) {
         CoapOptions *o = &item->options;
         Error why;
 
-        if (o->psk_file && item->credential)
-                return yaml_error(node, e, -EINVAL, "expected psk_file or credential, not both");
-        if (item->credential) {
-                const char *folder = getenv("CREDENTIALS_DIRECTORY");
-                if (!folder || !name_is_valid(item->credential))
-                        return yaml_error(node, e, -EINVAL, "credential '%.64s': %s", item->credential,
-                                        folder ? "expected a file's name"
-                                               : "the service manager passed none (LoadCredential=)");
-                if (asprintf(&o->psk_file, "%s/%s", folder, item->credential) < 0) {
-                        o->psk_file = NULL;
-                        return -ENOMEM;
-                }
-        }
-        if (!o->psk_file)
-                return 0;
-        int r = psk_table_read(o->psk_file, &o->keys, &why);
+        int r = source_secret_file(node, "psk_file", item->credential, &o->psk_file, e);
+        if (r < 0 || !o->psk_file)
+                return r;
+        r = psk_table_read(o->psk_file, &o->keys, &why);
         return r < 0 ? yaml_error(node, e, r, "%s", why.message) : 0;
 }
 

@@ -70,27 +70,14 @@ static int read_tls(MqttOptions *o, const YamlNode *node, Error *e) {
 
 static int read_password(Item *item, const YamlNode *node, Error *e) {
         MqttOptions *o = &item->options;
-        _cleanup_free_ char *path = NULL;
-        const char *file = item->password_file;
         Error why;
 
-        if (item->password_file && item->credential)
-                return yaml_error(node, e, -EINVAL, "expected password_file or credential, not both");
-        if (item->credential) {
-                const char *folder = getenv("CREDENTIALS_DIRECTORY");
-                if (!folder || !name_is_valid(item->credential))
-                        return yaml_error(node, e, -EINVAL, "credential '%.64s': %s", item->credential,
-                                        folder ? "expected a file's name"
-                                               : "the service manager passed none (LoadCredential=)");
-                if (asprintf(&path, "%s/%s", folder, item->credential) < 0)
-                        return -ENOMEM;
-                file = path;
-        }
-        if (!file)
-                return 0;
+        int r = source_secret_file(node, "password_file", item->credential, &item->password_file, e);
+        if (r < 0 || !item->password_file)
+                return r;
         if (!o->username)
                 return yaml_error(node, e, -EINVAL, "a password needs a username");
-        int r = file_read_secret(file, PASSWORD_FILE_MAX, &o->password, NULL, &why);
+        r = file_read_secret(item->password_file, PASSWORD_FILE_MAX, &o->password, NULL, &why);
         return r < 0 ? yaml_error(node, e, r, "%s", why.message) : 0;
 }
 

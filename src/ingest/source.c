@@ -1,8 +1,30 @@
 #include "ingest/source.h"
 
+#include <errno.h>
+#include <stdio.h>
+
 const SourceKind *const source_kinds[SOURCE_KINDS] = { &mqtt_kind, &coap_kind, &ble_kind };
 
 const char *const source_alert_names[] = { "ObserveLost", "BluetoothPairing", "BluetoothFailed", NULL };
+
+int source_secret_file(
+                const YamlNode *item, const char *key, const char *credential, char **file, Error *e) {
+        const char *folder = getenv("CREDENTIALS_DIRECTORY");
+        char *path;
+
+        if (!credential)
+                return 0;
+        if (*file)
+                return yaml_error(item, e, -EINVAL, "expected %s or credential, not both", key);
+        if (!folder || !name_is_valid(credential))
+                return yaml_error(item, e, -EINVAL, "credential '%.64s': %s", credential,
+                                folder ? "expected a file's name"
+                                       : "the service manager passed none (LoadCredential=)");
+        if (asprintf(&path, "%s/%s", folder, credential) < 0)
+                return -ENOMEM;
+        *file = path;
+        return 0;
+}
 
 int source_device_sections(
                 const YamlNode *root, const char *section, DeviceSectionFn fn, void *userdata, Error *e) {

@@ -130,6 +130,12 @@ enum { SOURCE_KINDS = 3 };
 extern const SourceKind *const source_kinds[SOURCE_KINDS];
 extern const SourceKind mqtt_kind, coap_kind, ble_kind;
 
+/* For options_read(): a secret is in the file that the item names by key, or in one that the service manager passed under the
+ * name `credential`: then *file becomes that one's path. Both NULL: *file stays NULL. -EINVAL where both are given, where
+ * nothing was passed, or where the name is none; -ENOMEM. */
+int source_secret_file(const YamlNode *item, const char *key, const char *credential, char **file,
+                Error *e) _must_check_;
+
 /* For devices_read(): calls fn for each device of devices.yaml that has the section, with its id. */
 typedef int (*DeviceSectionFn)(void *userdata, const char *id, const YamlNode *section, Error *e);
 int source_device_sections(const YamlNode *root, const char *section, DeviceSectionFn fn, void *userdata,
