@@ -39,13 +39,14 @@ void ble_alert(BleSource *s, BleAlarm *alarm, const char *name, const BleDevice 
 
 static BleTurn turn_of(const BleDevice *d, int64_t now_us) {
         bool may_be_there = d->heard || d->has_rssi || d->connected || d->bonded;
+        int64_t ready_us = MAX(d->ready_us, d->connected ? d->leaving_us : 0);
         BleTurn t = {
                 .waits = d->state == BLE_WAITING && d->config.mode != BLE_MODE_ADVERT && may_be_there,
                 .holds = d->state == BLE_STREAMING && d->config.mode == BLE_MODE_SPOT,
                 .monitor = d->config.mode == BLE_MODE_CONNECT,
                 .heard = d->heard || d->connected,
                 .served_us = d->served_us,
-                .ready_us = MAX(d->ready_us, d->connected ? d->leaving_us : 0),
+                .ready_us = ready_us,
                 .since_us = d->since_us,
         };
 
