@@ -68,8 +68,8 @@ data_dir() {
         fi
 }
 
-# build_in FOLDER COMPILER [MESON OPTION...]: configures and compiles build/FOLDER. What is there already is used
-# again as long as it was made with the same options.
+# build_in FOLDER COMPILER [MESON OPTION...]: configures and compiles build/FOLDER, or $ninja_target alone. What is there already
+# is used again as long as it was made with the same options.
 build_in() {
         local folder=$top/build/$1 options
         options="$2 -Ddata=$(data_dir) ${*:3}"
@@ -78,7 +78,7 @@ build_in() {
                 CC=$2 meson setup "$folder" "$top" "-Ddata=$(data_dir)" "${@:3}" || return 1
                 printf '%s\n' "$options" >"$folder/options"
         fi
-        ninja -C "$folder"
+        ninja -C "$folder" ${ninja_target:+"$ninja_target"}
 }
 
 # The builds that tests run on, by the name of their folder.
@@ -88,7 +88,7 @@ build_test() {
         faults) build_in faults gcc --werror -Dfaults=true ;;
         asan) build_in asan clang-14 --werror -Dfaults=true -Db_sanitize=address,undefined -Db_lundef=false ;;
         tsan) build_in tsan clang-14 --werror -Dfaults=true -Db_sanitize=thread -Db_lundef=false ;;
-        fuzz) build_in fuzz clang-14 --werror -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false ;;
+        fuzz) ninja_target=fuzzers build_in fuzz clang-14 --werror -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false ;;
         *) die "no such build: $1" ;;
         esac
 }
