@@ -88,13 +88,22 @@ class Node:
     def keccak(self, data):
         return bytes.fromhex(self.rpc("web3_sha3", "0x" + data.hex())[2:])
 
+    def receipt(self, name):
+        """None where there is none yet; geth calls that an error while it begins."""
+        try:
+            return self.rpc("eth_getTransactionReceipt", name)
+        except RpcError as e:
+            if "indexing is in progress" not in str(e):
+                raise
+            return None
+
     def send(self, sender, data, to=None):
         transaction = {"from": sender, "data": "0x" + data.hex(), "gas": hex(6_000_000)}
         if to:
             transaction["to"] = to
         name = self.rpc("eth_sendTransaction", transaction)
         deadline = time.monotonic() + 60
-        while not (receipt := self.rpc("eth_getTransactionReceipt", name)):
+        while not (receipt := self.receipt(name)):
             assert time.monotonic() < deadline, "the transaction is in no block"
             time.sleep(0.01)
         return receipt

@@ -14,6 +14,7 @@ from ward import DATA, FAULTS_BUILD, Broker, Gateway, Listener, free_port, remov
 def pytest_configure(config):
     config.addinivalue_line("markers", "short: also run on the sanitizer builds")
     config.addinivalue_line("markers", "threads: also run under the thread sanitizer")
+    config.addinivalue_line("markers", "consortium: takes nodes that have to be built: run on request only")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from clique import CHAIN_ID, PASSWORD, Consortium, require_geth
 from evm import NAME, SENDER_KEY, Chain
 from ward import TOP, wait_for
 
-pytestmark = pytest.mark.timeout(1500)  # with the time to build geth
+pytestmark = [pytest.mark.consortium, pytest.mark.timeout(1500)]  # with the time to build geth
 
 # Of anvil's test accounts, which everybody knows.
 KEYS = {"0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266": "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
