@@ -6,6 +6,7 @@
 
 enum {
         BARRED_US = 300 * 1000 * 1000,   /* then it is tried again: it may have been bonded elsewhere */
+        SETTLE_US = 200 * 1000,          /* BlueZ tells of a device's services within milliseconds */
         SUSPECTED_US = 60 * 1000 * 1000, /* where it is not sure that it is a bond that it wants */
         LEAVING_US = 3 * 1000 *
                      1000, /* BlueZ takes up to 2 s to end a link, and until then says it is connected */
@@ -99,11 +100,20 @@ static void do_connect(BleDevice *d) {
         call(d, "Connect", on_connected, d->source->options->connect_timeout_us);
 }
 
+/* That services are resolved is said before, after or in the midst of telling which there are: what comes in the next
+ * moment belongs to them. */
+static void settle(BleDevice *d) {
+        if (d->state != BLE_CONNECTING && d->state != BLE_RESOLVING)
+                return;
+        d->due_us = MIN(d->due_us, ble_now() + SETTLE_US);
+        ble_wake(d->source);
+}
+
 static void await_services(BleDevice *d) {
         link_up(d);
         d->due_us = d->since_us + d->source->options->resolve_timeout_us;
         if (d->resolved)
-                ble_device_event(d, BLE_RESOLVED);
+                settle(d);
 }
 
 static void read_clock(BleDevice *d) {
@@ -230,7 +240,7 @@ static void note_link(BleDevice *d, const BleNews *n) {
 
         if (n->resolved == BLE_YES) {
                 d->resolved = true;
-                ble_device_event(d, BLE_RESOLVED);
+                settle(d);
         } else if (n->resolved == BLE_NO || n->connected == BLE_NO)
                 d->resolved = false;
         if (n->connected == BLE_NO || (was_resolved && !d->resolved))
@@ -274,6 +284,13 @@ void ble_device_reset(BleDevice *d) {
 void ble_device_time_out(BleDevice *d, int64_t now_us) {
         if (now_us < d->due_us)
                 return;
+        if ((d->state == BLE_CONNECTING || d->state == BLE_RESOLVING) && d->resolved &&
+                        d->characteristic_count > 0)
+                return ble_device_event(d, BLE_RESOLVED);
+        if (d->state == BLE_CONNECTING) { /* none came yet; the call has a deadline of its own */
+                d->due_us = INT64_MAX;
+                return;
+        }
         if (d->state == BLE_RESOLVING && !d->asked_again) {
                 /* Signals get lost; objects tell. */
                 d->asked_again = true;
