@@ -25,7 +25,7 @@
 enum {
         CHARACTERISTICS_MAX = 24,
         REGISTER_US = 100000, /* between two tries to register */
-        REPORT_US = 10000,    /* between two stored readings */
+        REPORT_US = 100000,   /* between two stored readings */
         SPOT_PERIODS = 50,    /* between two measurements of what doesn't measure all the time */
         CALL_US = 5000000,
 };
