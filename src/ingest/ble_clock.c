@@ -103,11 +103,10 @@ static int on_set(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         BleDevice *d = userdata;
 
         d->clock_call = sd_bus_slot_unref(d->clock_call);
-        if (ble_gatt_fault(d, m, "") != BLE_FAULT_NONE) {
+        if (ble_gatt_fault(d, m, "") == BLE_FAULT_NONE)
+                d->source->counters.clocks_set++;
+        else
                 d->source->counters.clock_failures++;
-                return 0;
-        }
-        d->source->counters.clocks_set++;
         (void) ask(d, on_again); /* what it made of it */
         return 0;
 }
@@ -117,8 +116,12 @@ static void set(BleDevice *d, const BleCharacteristic *c) {
 
         d->clock_set = true;
         int n = gatt_clock_encode(c->code, wall_now(), value);
-        if (n < 0 || ble_gatt_write(d, c, &d->clock_call, BYTES(value, (size_t) n), on_set) < 0)
+        if (n < 0 || ble_gatt_write(d, c, &d->clock_call, BYTES(value, (size_t) n), on_set) < 0) {
                 d->source->counters.clock_failures++;
+                return;
+        }
+        /* Until it is read again nobody knows which of the two a value is stamped with. */
+        d->clock = DEVICE_CLOCK_UNKNOWN;
 }
 
 int64_t ble_clock_review(BleDevice *d, int64_t now_us) {

@@ -29,7 +29,7 @@ FAULTS_BUILD = Path(os.environ.get("WARDSTONE_FAULTS_BUILD") or TOP / "build/fau
 DATA = Path(os.environ["WARDSTONE_DATA"]) if os.environ.get("WARDSTONE_DATA") else None
 
 # Long enough for a sanitizer build on a busy machine; a wait ends as soon as what it waits for is there.
-PATIENCE = 40
+PATIENCE = 40 * int(os.environ.get("WARDSTONE_PATIENCE", "1"))
 
 RULES = {
     "groups": [{
