@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/utf8.h"
 #include "gateway/internal.h"
 #include "gateway/log.h"
 #include "gateway/replay.h"
@@ -271,7 +272,7 @@ static void note_quarantine(Gateway *g, const Frame *f, Verdict v, const char *r
         char summary[ALERT_SUMMARY_MAX];
 
         result->worst = v;
-        (void) snprintf(result->reason, sizeof result->reason, "%.127s", reason);
+        utf8_copy(reason, result->reason, sizeof result->reason);
         if (f->durable)
                 quarantine_add(g, f, reason, now);
         g->pipeline.malformed_us = now->mono_us;
@@ -396,7 +397,7 @@ static void source_state(void *userdata, Source *s, bool up, const char *reason)
 
         if (!w)
                 return;
-        (void) snprintf(w->reason, sizeof w->reason, "%s", reason);
+        utf8_copy(reason, w->reason, sizeof w->reason);
         (void) snprintf(alert, sizeof alert, "SourceDown:%.48s", s->name);
         if (up) {
                 log_message(LOG_NOTICE,
